@@ -1,0 +1,15 @@
+"""Array aliases. The letters used for shapes everywhere in the package:
+
+n rows · p fixed effects · q random effects in all · k random effects per level · g levels of a
+grouping factor · K linear predictors (location, dispersion, ...) · m right-hand sides
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector: TypeAlias = NDArray[np.float64]
+Matrix: TypeAlias = NDArray[np.float64]
+Blocks: TypeAlias = NDArray[np.float64]  # (g, k, k)
+Codes: TypeAlias = NDArray[np.int32]  # level of each row, in [0, g)

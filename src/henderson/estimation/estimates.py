@@ -1,0 +1,68 @@
+"""Everything a fit learned, frozen. Results, predictions and tests are functions of this record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.covariance import CovarianceStructure
+from henderson.design import FixedDesign, ModelFrame, RandomDesign
+from henderson.estimation.specification import Specification
+from henderson.families import Family, Response
+from henderson.optimize import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class TermEstimates:
+    """One random term: g levels, k effects per level, on the scale of its linear predictor."""
+
+    design: RandomDesign
+    structure: CovarianceStructure
+    theta: Vector  # the structure's parameters; Gaussian: of the covariance over σ²
+    covariance: Matrix  # (k, k), of b; Gaussian: σ² included
+    modes: Matrix  # (g, k), conditional modes of b
+    mode_covariance: Blocks  # (g, k, k), conditional covariance of b given all parameters
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorEstimates:
+    """One linear predictor η = Xβ + Zb + offset."""
+
+    name: str  # "location", "dispersion", "shape"
+    fixed: FixedDesign
+    beta: Vector  # (p,)
+    offset: Vector  # (n,)
+    terms: tuple[TermEstimates, ...]
+    eta: Vector  # (n,), at the conditional modes
+
+    @property
+    def fixed_eta(self) -> Vector:
+        """Xβ + offset, the predictor at b = 0; shape (n,)."""
+        return self.fixed.matrix @ self.beta + self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """A fitted model.
+
+    `vcov` (P, P) is that of the coefficients of all predictors, stacked in the order of
+    `predictors`: for a Gaussian response with the identity link (XᵀV⁻¹X)⁻¹ for the location
+    and the profile information for log σ; otherwise the inverse joint Hessian over
+    (β, θ), its β part. `vcov_all` (P + nθ, P + nθ) adds the covariance parameters θ, NaN
+    in rows of parameters at a boundary.
+    """
+
+    specification: Specification
+    frame: ModelFrame
+    family: Family
+    response: Response
+    predictors: Mapping[str, PredictorEstimates]
+    vcov: Matrix
+    vcov_all: Matrix
+    log_likelihood: float  # restricted where specification.method == "REML"
+    n_parameters: int  # fixed effects, dispersion, covariance parameters
+    certificate: Certificate
+
+    @property
+    def location(self) -> PredictorEstimates:
+        """The predictor of the mean."""
+        return self.predictors["location"]
