@@ -1,0 +1,6 @@
+"""Text to meaning, before any data."""
+
+from henderson.formula.parsing import parse_formula, parse_one_sided
+from henderson.formula.terms import Formula, RandomTerm, ResponseTerm
+
+__all__ = ["Formula", "RandomTerm", "ResponseTerm", "parse_formula", "parse_one_sided"]
