@@ -1,0 +1,238 @@
+"""Make cases.json from the raw R output: ``python -m tests.reference.select_cases SOURCE``.
+
+SOURCE is a folder with `cases.json` (one record a fitted model, everything R printed) and
+`data/`. Kept are the models this package fits, and of each the numbers that are compared, in
+the convention in which they are comparable:
+
+- standard errors: (XᵀV⁻¹X)^-½ for a Gaussian response with the identity link (`se` of lmer,
+  `se_given_theta` of glmmTMB), the inverse joint Hessian otherwise (`se` of glmer, glmmTMB);
+- conditional standard deviations of the modes given all parameters (`condsd` of lme4,
+  `condsd_inner` of glmmTMB; left out for a restricted glmmTMB fit, where they contain β);
+- names of nested groups outermost first, as the formula says them;
+- lm: σ and standard errors on the maximum likelihood scale, RSS/n instead of RSS/(n − p).
+"""
+
+import gzip
+import json
+import math
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+Record = dict[str, Any]
+
+ENGINES = {"lm", "lmer", "glmer", "glmmTMB"}
+FAMILIES = {"gaussian", "binomial", "poisson", "nbinom1", "nbinom2", "Gamma", "beta", "t"}
+LINKS = {"identity", "log", "logit", "probit", "cloglog", "inverse", "sqrt"}
+OTHER_STRUCTURES = re.compile(r"\b(ar1|cs|toep|ou|exp|mat|gau)\s*\(.*\|")
+KEPT_LEVELS = 3
+COMPRESSED_BYTES = 200_000
+
+SECOND_ENGINE = {
+    "cbpp_cloglog": "lme4 takes the expected information in the Laplace determinant; the "
+    "observed one, glmmTMB's, is compared.",
+    "bacteria_probit": "lme4 takes the expected information in the Laplace determinant; the "
+    "observed one, glmmTMB's, is compared.",
+    "gamma_glmer_log": "lme4 does not maximize the marginal likelihood of a family with a "
+    "scale parameter; glmmTMB's Laplace maximum is compared.",
+}
+REPEATED_ROWS = {
+    "sleep_weights_tmb": "glmmTMB's weights multiply the log density of a row. Ours are "
+    "precision weights for a Gaussian response, so each row is repeated w times instead.",
+}
+NOTES = SECOND_ENGINE | REPEATED_ROWS
+
+
+def is_covered(case: Record) -> bool:
+    """Whether the package fits this model."""
+    return (
+        case["engine"] in ENGINES
+        and case["family"] in FAMILIES
+        and case["link"] in LINKS
+        and not case["ziformula"]
+        and not case["dispformula"]
+        and not OTHER_STRUCTURES.search(case["formula"])
+    )
+
+
+def group_factors(label: str, formula: str) -> list[str]:
+    """R's group label as factors, outermost first: "cask:batch" of batch/cask is reversed."""
+    factors = re.sub(r"[()]", "", label).split(":")
+    if re.search(re.escape("/".join(reversed(factors))), formula) and len(factors) > 1:
+        return factors[::-1]
+    return factors
+
+
+def group_name(label: str, formula: str) -> str:
+    """The group's name, outermost factor first, without lme4's ".1" for a second term."""
+    return re.sub(r"\.\d+$", "", ":".join(group_factors(label, formula)))
+
+
+def level_name(level: str, label: str, formula: str) -> str:
+    """The level's name in the order of `group_name`."""
+    stripped = re.sub(r"[()]", "", label).split(":")
+    if len(stripped) > 1 and group_factors(label, formula) != stripped:
+        return ":".join(reversed(level.split(":")))
+    return level
+
+
+def standard_errors(case: Record) -> Record:
+    """Standard errors of the fixed effects in the convention of this package."""
+    expected = case["expected"]
+    if case["engine"] == "lm":
+        scale = math.sqrt(expected["df_residual"] / expected["nobs"])
+        return {name: se * scale for name, se in expected["se"].items()}
+    if case["family"] == "gaussian" and case["link"] == "identity":
+        return expected.get("se_given_theta", expected["se"])
+    return expected["se"]
+
+
+def variance_parameters(case: Record) -> list[Record]:
+    """Standard deviations and correlations of the random effects."""
+    rows = []
+    for row in case["expected"].get("varcorr") or []:
+        if row["kind"] == "residual":
+            continue
+        rows.append(
+            {
+                "group": group_name(row["group"], case["formula"]),
+                "effect": row["term1"],
+                "with": row.get("term2"),
+                "value": row["sdcor"],
+            }
+        )
+    return rows
+
+
+def conditional_modes(case: Record) -> list[Record]:
+    """Modes and conditional standard deviations of the first levels of every term."""
+    restricted_tmb = case["engine"] == "glmmTMB" and case["REML"]
+    rows = []
+    for term in case["expected"].get("ranef") or []:
+        for level in term["levels"][:KEPT_LEVELS]:
+            sd = level.get("condsd_inner") or level.get("condsd")
+            rows.append(
+                {
+                    "group": group_name(term["group"], case["formula"]),
+                    "level": level_name(level["level"], term["group"], case["formula"]),
+                    "mode": level["mode"],
+                    "sd": None if restricted_tmb else sd,
+                }
+            )
+    return rows
+
+
+def is_singular(case: Record, parameters: list[Record]) -> bool:
+    """A standard deviation of zero or a correlation of one in R's own estimates."""
+    return bool(case["checks"].get("singular")) or any(
+        abs(row["value"]) > 0.9999 if row["with"] else row["value"] < 1e-5 for row in parameters
+    )
+
+
+def own_numbers(case: Record) -> Record:
+    """The numbers of the engine named in the case."""
+    expected = case["expected"]
+    sigma = expected["sigma"]
+    if case["engine"] == "lm":
+        sigma *= math.sqrt(expected["df_residual"] / expected["nobs"])
+    parameters = variance_parameters(case)
+    return {
+        "log_likelihood": expected["loglik"],
+        "n_parameters": expected["df"],
+        "n": expected["nobs"],
+        "fixed": expected["fixef"],
+        "se": standard_errors(case),
+        "dropped": expected.get("dropped_columns"),
+        "singular": is_singular(case, parameters),
+        "random": parameters,
+        "scale": None if case["family"] in {"binomial", "poisson"} else sigma,
+        "df": (expected.get("family_params") or {}).get("Student-t df"),
+        "modes": conditional_modes(case),
+        "fitted": {
+            "rows": expected["fitted"]["rows"],
+            "response": expected["fitted"]["response"],
+            "link": expected["fitted"].get("link", expected["fitted"]["response"]),
+        },
+    }
+
+
+def second_engine_numbers(case: Record) -> Record:
+    """The numbers of the second engine, for a model the first one approximates otherwise."""
+    other, expected = case["checks"]["alt"], case["expected"]
+    parameters = [
+        {"group": group, "effect": effect, "with": None, "value": sd}
+        for group, effects in other["sd_by_term"].items()
+        for effect, sd in effects.items()
+    ]
+    return {
+        "log_likelihood": other["loglik"],
+        "n_parameters": expected["df"],
+        "n": expected["nobs"],
+        "fixed": other["fixef"],
+        "se": other["se"],
+        "dropped": None,
+        "singular": False,
+        "random": parameters,
+        "scale": None,
+        "df": None,
+        "modes": [],
+        "fitted": None,
+    }
+
+
+def compact(case: Record) -> Record:
+    """One case as it is stored here."""
+    name = case["id"]
+    numbers = second_engine_numbers(case) if name in SECOND_ENGINE else own_numbers(case)
+    return {
+        "id": name,
+        "data": Path(case["data"]).stem,
+        "formula": case["formula"],
+        "family": case["family"].lower(),
+        "link": case["link"],
+        "method": "REML" if case["REML"] else "ML",
+        "quadrature": case["nAGQ"] or 1,
+        "weights": None if name in REPEATED_ROWS else case["weights"],
+        "repeat": case["weights"] if name in REPEATED_ROWS else None,
+        "contrasts": case["contrasts"]["unordered"].removeprefix("contr."),
+        "columns": {
+            column: described.get("levels")
+            if described["type"] != "ordered"
+            else {"ordered": described["levels"]}
+            for column, described in case["column_types"].items()
+        },
+        "engine": case["checks"]["alt"]["engine"] if name in SECOND_ENGINE else case["engine"],
+        "note": NOTES.get(name),
+        "tags": case["tags"],
+        "expected": numbers,
+    }
+
+
+def copy_data(source: Path, name: str) -> None:
+    """Copy a table, compressed where it is large; the archive carries no time of making."""
+    table = source / "data" / f"{name}.csv"
+    if table.stat().st_size < COMPRESSED_BYTES:
+        shutil.copyfile(table, HERE / "data" / table.name)
+        return
+    packed = gzip.compress(table.read_bytes(), mtime=0)
+    (HERE / "data" / f"{name}.csv.gz").write_bytes(packed)
+
+
+def main(source: Path) -> None:
+    """Write cases.json and the data its cases need."""
+    cases = [
+        compact(c) for c in json.loads((source / "cases.json").read_text()) if is_covered(c)
+    ]
+    lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
+    (HERE / "cases.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    (HERE / "data").mkdir(exist_ok=True)
+    for name in sorted({case["data"] for case in cases}):
+        copy_data(source, name)
+    print(f"{len(cases)} cases, {len({case['data'] for case in cases})} data sets")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

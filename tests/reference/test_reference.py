@@ -1,0 +1,36 @@
+"""Our fits agree with R's on every stored model."""
+
+from functools import cache
+
+import pytest
+
+from tests.reference.compare import TOLERANCES, Comparison, compare
+from tests.reference.corpus import Case, cases
+
+PARAMETRIZED = pytest.mark.parametrize("name", cases())
+
+
+@cache
+def compared(name: str) -> Comparison:
+    return compare(cases()[name])
+
+
+@pytest.mark.parametrize("quantity", TOLERANCES)
+@PARAMETRIZED
+def test_a_fit_agrees_with_r(name: str, quantity: str) -> None:
+    differences = compared(name).differences
+    assert differences.within(quantity), getattr(differences, quantity)
+
+
+@PARAMETRIZED
+def test_a_search_ends_without_a_false_alarm(name: str) -> None:
+    comparison = compared(name)
+    expected = {"BOUNDARY"} if comparison.case.expected.singular else {"CONVERGED"}
+    assert comparison.outcome in expected
+
+
+@PARAMETRIZED
+def test_as_many_rows_are_used_as_in_r(name: str) -> None:
+    case: Case = cases()[name]
+    if case.repeat is None:
+        assert len(case.table().dropna()) == case.expected.n
