@@ -2,9 +2,11 @@
 #include <nanobind/nanobind.h>
 
 namespace henderson {
-void bind_families(nanobind::module_& m);   // families.cpp: log densities and their derivatives
+void bind_equations(nanobind::module_& m);  // mixed model equations: elimination, selected inverse
+void bind_families(nanobind::module_& m);   // log densities and their derivatives
 }
 
 NB_MODULE(_core, m) {
+    henderson::bind_equations(m);
     henderson::bind_families(m);
 }

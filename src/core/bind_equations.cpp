@@ -1,0 +1,167 @@
+// Python's view of the mixed model equations. Arrays come in checked and contiguous; results are
+// written into arrays the caller made, so that nothing is allocated in the hot path.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/vector.h>
+
+#include <limits>
+#include <stdexcept>
+
+#include "dense_tail.hpp"
+#include "equations.hpp"
+#include "lapack.hpp"
+
+namespace nb = nanobind;
+
+namespace henderson {
+
+namespace {
+
+using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Ints = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
+
+constexpr double not_positive_definite = std::numeric_limits<double>::quiet_NaN();
+
+void need(bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+Term term_of(nb::tuple given) {
+    Term term{};
+    term.predictor = nb::cast<int>(given[0]);
+    term.k = nb::cast<int>(given[1]);
+    term.levels = nb::cast<int>(given[2]);
+    auto codes = nb::cast<Ints>(given[3]);
+    auto values = nb::cast<In>(given[4]);
+    need(values.ndim() == 2 && values.shape(0) == codes.shape(0), "values must be (n, nonzeros)");
+    term.nonzeros = int(values.shape(1));
+    term.codes.assign(codes.data(), codes.data() + codes.size());
+    term.values.assign(values.data(), values.data() + values.size());
+    for (int32_t code : term.codes) need(code >= 0 && code < term.levels, "codes outside the levels");
+    if (!given[5].is_none()) {
+        auto columns = nb::cast<Ints>(given[5]);
+        need(columns.size() == values.size(), "columns must have the shape of values");
+        term.columns.assign(columns.data(), columns.data() + columns.size());
+        for (int32_t column : term.columns) need(column >= 0 && column < term.k, "columns outside [0, k)");
+    } else {
+        need(term.nonzeros == term.k, "values must have k columns");
+    }
+    return term;
+}
+
+std::vector<Term> terms_of(nb::list given) {
+    std::vector<Term> terms;
+    for (nb::handle item : given) terms.push_back(term_of(nb::cast<nb::tuple>(item)));
+    return terms;
+}
+
+}  // namespace
+
+void bind_equations(nb::module_& m) {
+    m.def("load_lapack", &lapack::load);
+    m.def("plan_elimination", [](nb::list terms) {
+        Plan plan = Equations::plan(0, terms_of(terms));
+        return nb::make_tuple(plan.leaf_terms, plan.work);
+    });
+
+    nb::class_<Equations>(m, "Equations")
+        .def("__init__",
+             [](Equations* self, int64_t n, int predictors, nb::list terms, int leaf_terms) {
+                 new (self) Equations(n, predictors, terms_of(terms), leaf_terms);
+             })
+        .def_ro("q", &Equations::q)
+        .def_ro("q_leaf", &Equations::q_leaf)
+        .def("trees", [](const Equations& e) { return e.tree_of_nodes(); })
+        .def("cross_products",
+             [](Equations& e, In w) {
+                 need(int64_t(w.size()) == e.n * e.predictors * (e.predictors + 1) / 2, "shape of w");
+                 nb::gil_scoped_release release;
+                 e.cross_products(w.data());
+             })
+        .def("z_transpose_times",
+             [](const Equations& e, In v, Out out) {
+                 int64_t m = e.n ? int64_t(v.size()) / (e.n * e.predictors) : 0;
+                 need(int64_t(out.size()) == e.q * m, "shape of out");
+                 nb::gil_scoped_release release;
+                 e.z_transpose_times(v.data(), int(m), out.data());
+             })
+        .def("z_times",
+             [](const Equations& e, In b, Out out) {
+                 need(int(b.size()) == e.q && int64_t(out.size()) == e.n * e.predictors, "shape");
+                 nb::gil_scoped_release release;
+                 e.z_times(b.data(), out.data());
+             })
+        .def("leverages",
+             [](const Equations& e, In templates, Out out) {
+                 need(int64_t(out.size()) == e.n * e.predictors * (e.predictors + 1) / 2, "shape");
+                 nb::gil_scoped_release release;
+                 e.leverages(templates.data(), out.data());
+             })
+        .def("eliminate",
+             [](Equations& e, In templates, Out tail, Out border, Out gram) {
+                 int m = e.q ? int(border.size() / e.q) : 0;
+                 need(int64_t(tail.size()) == int64_t(e.tail()) * e.tail(), "shape of the tail");
+                 need(int(gram.size()) == m * m, "shape of gram");
+                 nb::gil_scoped_release release;
+                 double log_determinant;
+                 bool good = e.eliminate(templates.data(), tail.data(), border.data(), m, gram.data(),
+                                         log_determinant);
+                 return good ? log_determinant : not_positive_definite;
+             })
+        .def("forward",
+             [](const Equations& e, Out border, Out gram) {
+                 int m = e.q ? int(border.size() / e.q) : 0;
+                 need(int(gram.size()) == m * m, "shape of gram");
+                 nb::gil_scoped_release release;
+                 e.forward(border.data(), m, gram.data());
+             })
+        .def("backward",
+             [](const Equations& e, Out x) {
+                 nb::gil_scoped_release release;
+                 e.backward(x.data(), e.q ? int(x.size() / e.q) : 0);
+             })
+        .def("multiply",
+             [](const Equations& e, In d, Out out) {
+                 need(d.size() == out.size(), "shape");
+                 nb::gil_scoped_release release;
+                 e.multiply(d.data(), e.q ? int(d.size() / e.q) : 0, out.data());
+             })
+        .def("selected_inverse",
+             [](Equations& e, In tail_inverse) {
+                 need(int64_t(tail_inverse.size()) == int64_t(e.tail()) * e.tail(), "shape");
+                 nb::gil_scoped_release release;
+                 e.selected_inverse(tail_inverse.data());
+             })
+        .def("template_traces",
+             [](const Equations& e, In templates, Out out) {
+                 need(templates.size() == out.size(), "shape");
+                 nb::gil_scoped_release release;
+                 e.template_traces(templates.data(), out.data());
+             })
+        .def("inverse_blocks", [](const Equations& e, int term, Out out) {
+            const Term& which = e.terms.at(term);
+            need(int64_t(out.size()) == int64_t(which.levels) * which.k * which.k, "shape");
+            e.inverse_blocks(term, out.data());
+        });
+
+    m.def("tail_cholesky", [](Out s, int q) {
+        nb::gil_scoped_release release;
+        double log_determinant;
+        return tail_cholesky(s.data(), q, log_determinant) ? log_determinant : not_positive_definite;
+    });
+    m.def("tail_forward", [](In u, int q, Out border, Out gram) {
+        nb::gil_scoped_release release;
+        tail_forward(u.data(), q, border.data(), q ? int(border.size() / q) : 0, gram.data());
+    });
+    m.def("tail_backward", [](In u, int q, Out x) {
+        nb::gil_scoped_release release;
+        tail_backward(u.data(), q, x.data(), q ? int(x.size() / q) : 0);
+    });
+    m.def("tail_inverse", [](Out u, int q) {
+        nb::gil_scoped_release release;
+        return tail_inverse(u.data(), q);
+    });
+}
+
+}  // namespace henderson

@@ -1,0 +1,137 @@
+// Sums over rows: Z'WZ, Z'v, Zb and the quadratic forms of each row in the inverse.
+#include <algorithm>
+#include <cstring>
+
+#include "equations.hpp"
+
+namespace henderson {
+
+namespace {
+int packed(int a, int b, int K) {
+    if (a > b) std::swap(a, b);
+    return a * K - a * (a - 1) / 2 + (b - a);
+}
+}  // namespace
+
+void Equations::cross_products(const double* w) {
+    std::fill(a_.begin(), a_.end(), 0.0);
+    int count = int(terms.size()), weights = predictors * (predictors + 1) / 2;
+    for (int64_t row = 0; row < n; ++row) {
+        const double* w_row = w + row * weights;
+        int pair = 0;
+        for (int t = 0; t < count; ++t) {
+            const Term& term = terms[t];
+            const double* z = term.row_values(row);
+            double weight = w_row[packed(term.predictor, term.predictor, predictors)];
+            double* block = a_.data() + nodes_[term.first_node + term.codes[row]].diagonal;
+            if (term.k == 1) {
+                block[0] += weight * z[0] * z[0];
+            } else {
+                for (int c = 0; c < term.nonzeros; ++c) {
+                    double wz = weight * z[c];
+                    double* column = block + term.column(row, c) * term.k;
+                    for (int r = 0; r < term.nonzeros; ++r) column[term.column(row, r)] += wz * z[r];
+                }
+            }
+            for (int other = t + 1; other < count; ++other, ++pair) {
+                const Term& met = terms[other];
+                double cross = w_row[packed(term.predictor, met.predictor, predictors)];
+                const double* y = met.row_values(row);
+                double* off = a_.data() + block_offset(pair, row);
+                if (term.k == 1 && met.k == 1) {
+                    off[0] += cross * z[0] * y[0];
+                    continue;
+                }
+                for (int c = 0; c < met.nonzeros; ++c) {
+                    double wy = cross * y[c];
+                    double* column = off + met.column(row, c) * term.k;
+                    for (int r = 0; r < term.nonzeros; ++r) column[term.column(row, r)] += wy * z[r];
+                }
+            }
+        }
+    }
+}
+
+void Equations::z_transpose_times(const double* v, int m, double* out) const {
+    for (const Term& term : terms) {
+        for (int64_t row = 0; row < n; ++row) {
+            const double* z = term.row_values(row);
+            const double* v_row = v + (row * predictors + term.predictor) * m;
+            double* level = out + int64_t(term.first_column + term.codes[row] * term.k) * m;
+            for (int c = 0; c < term.nonzeros; ++c) {
+                double* target = level + int64_t(term.column(row, c)) * m;
+                for (int i = 0; i < m; ++i) target[i] += z[c] * v_row[i];
+            }
+        }
+    }
+}
+
+void Equations::z_times(const double* b, double* out) const {
+    for (const Term& term : terms) {
+        for (int64_t row = 0; row < n; ++row) {
+            const double* z = term.row_values(row);
+            const double* level = b + term.first_column + int64_t(term.codes[row]) * term.k;
+            double sum = 0;
+            for (int c = 0; c < term.nonzeros; ++c) sum += z[c] * level[term.column(row, c)];
+            out[row * predictors + term.predictor] += sum;
+        }
+    }
+}
+
+void Equations::leverages(const double* templates, double* out) const {
+    int count = int(terms.size()), weights = predictors * (predictors + 1) / 2, widest = 0;
+    std::vector<int> start(count);
+    for (int t = 0; t < count; ++t) {
+        start[t] = widest;
+        widest += terms[t].k;
+    }
+    std::vector<double> zt(widest);
+    std::memset(out, 0, sizeof(double) * n * weights);
+    for (int64_t row = 0; row < n; ++row) {
+        for (int t = 0; t < count; ++t) {  // T'z
+            const Term& term = terms[t];
+            const double* z = term.row_values(row);
+            const double* T = template_of(templates, t);
+            double* x = zt.data() + start[t];
+            if (term.k == 1) {
+                x[0] = T[0] * z[0];
+                continue;
+            }
+            std::fill_n(x, term.k, 0.0);
+            for (int c = 0; c < term.nonzeros; ++c) {
+                const double* T_row = T + term.column(row, c) * term.k;
+                for (int j = 0; j < term.k; ++j) x[j] += z[c] * T_row[j];
+            }
+        }
+        double* s = out + row * weights;
+        int pair = 0;
+        for (int t = 0; t < count; ++t) {
+            const Term& term = terms[t];
+            int k = term.k;
+            const double* x = zt.data() + start[t];
+            const double* block = c_.data() + nodes_[term.first_node + term.codes[row]].diagonal;
+            double sum = 0;
+            for (int c = 0; c < k; ++c) {
+                double dot = 0;
+                for (int r = 0; r < k; ++r) dot += block[c * k + r] * x[r];
+                sum += dot * x[c];
+            }
+            s[packed(term.predictor, term.predictor, predictors)] += sum;
+            for (int other = t + 1; other < count; ++other, ++pair) {
+                const Term& met = terms[other];
+                const double* y = zt.data() + start[other];
+                const double* off = c_.data() + block_offset(pair, row);
+                double cross = 0;
+                for (int c = 0; c < met.k; ++c) {
+                    double dot = 0;
+                    for (int r = 0; r < k; ++r) dot += off[c * k + r] * x[r];
+                    cross += dot * y[c];
+                }
+                s[packed(term.predictor, met.predictor, predictors)] +=
+                    term.predictor == met.predictor ? 2 * cross : cross;
+            }
+        }
+    }
+}
+
+}  // namespace henderson

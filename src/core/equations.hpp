@@ -1,0 +1,130 @@
+// Henderson's mixed model equations for one part of the data, in spherical form:
+//
+//     C = T'AT + I,   A = Z'WZ,   b = Tu,   T block-diagonal, one k x k template per random term
+//
+// A node is a (term, level) pair with a dense k x k diagonal block. Nodes of the first terms are
+// *leaves*: eliminated one by one (a right-looking block Cholesky factorization whose fill is known
+// beforehand). Nodes of the remaining terms are the *tail*: one dense matrix S, to which every
+// part only adds its Schur complement, so that the tails of several parts can be summed.
+//
+//     C = [ C_ll  C_lt ]      L L' = C_ll,   V = L^-1 C_lt,   S = C_tt - V'V
+//         [ C_tl  C_tt ]
+//
+// Columns are numbered term by term, leaves first: [0, q_leaf) then the tail [q_leaf, q).
+// Vectors with several right-hand sides are row-major (q x m).
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace henderson {
+
+struct Term {
+    int predictor;  // the linear predictor it belongs to
+    int k;          // effects per level
+    int levels;
+    int nonzeros;                 // per row: k, or fewer where `columns` names them
+    std::vector<int32_t> codes;   // (n,) level of each row
+    std::vector<double> values;   // (n, nonzeros)
+    std::vector<int32_t> columns; // (n, nonzeros) or empty
+    int first_node, first_column; // of level 0
+
+    const double* row_values(int64_t row) const { return values.data() + row * nonzeros; }
+    int column(int64_t row, int c) const {
+        return columns.empty() ? c : columns[row * nonzeros + c];
+    }
+};
+
+// What elimination would cost with the first s terms as leaves, for every s that was tried.
+struct Plan {
+    int leaf_terms;                  // the choice
+    std::vector<double> work;        // estimated seconds by number of leaf terms, from 1
+};
+
+class Equations {
+  public:
+    Equations(int64_t n, int predictors, std::vector<Term> terms, int leaf_terms);
+
+    static Plan plan(int64_t n, const std::vector<Term>& terms);
+
+    int64_t n = 0;
+    int predictors = 0;      // K: predictors that have random effects
+    int q = 0, q_leaf = 0;   // columns: all, and those of the leaves
+    std::vector<Term> terms;
+    int leaf_terms = 0;
+
+    int tail() const { return q - q_leaf; }
+    // root (last eliminated node) of the tree each leaf-term-0 level belongs to
+    std::vector<int32_t> tree_of_nodes() const;
+
+    // --- assembly over rows (cross_products.cpp) ------------------------------------------
+    // A = Z'WZ; w (n, K(K+1)/2), row-major, packed 11 12 22 ...
+    void cross_products(const double* w);
+    // out (q, m) += Z'v, v (n, K, m)
+    void z_transpose_times(const double* v, int m, double* out) const;
+    // out (n, K) += Z b, b (q,)
+    void z_times(const double* b, double* out) const;
+    // out (n, K(K+1)/2): blocks of Z T C^-1 T' Z' of each row; needs selected_inverse
+    void leverages(const double* templates, double* out) const;
+
+    // --- elimination (block_cholesky.cpp) -------------------------------------------------
+    // Factor the leaves of C and carry m right-hand sides: border (q, m) becomes
+    // [L^-1 border_l ; border_t - V'(L^-1 border_l)]; S (tail, tail), row-major lower, receives
+    // T'A_tt T - V'V without the identity; gram (m, m) loses the leaves' W'W.
+    // False where C_ll is not positive definite.
+    bool eliminate(const double* templates, double* tail_matrix, double* border, int m,
+                   double* gram, double& log_determinant);
+    // The same for new right-hand sides with the factor in place.
+    void forward(double* border, int m, double* gram) const;
+    // x (q, m): leaves L^-1(...), tail already solved -> C^-1 (...)
+    void backward(double* x, int m) const;
+    // out (q, m) += A d, d (q, m)
+    void multiply(const double* d, int m, double* out) const;
+
+    // --- selected inverse (selected_inverse.cpp) --------------------------------------------
+    // C^-1 on the pattern of the factor, given S^-1 (tail, tail), row-major lower.
+    void selected_inverse(const double* tail_inverse);
+    // out, one k x k matrix (row-major) a term after another: sum over levels of the
+    // diagonal blocks of A T C^-1
+    void template_traces(const double* templates, double* out) const;
+    // out (levels, k, k) of a term: diagonal blocks of C^-1
+    void inverse_blocks(int term, double* out) const;
+
+  private:
+    struct Node {
+        int term, k;
+        int column;            // first column
+        int64_t diagonal;      // offset of the k x k block (column-major)
+        int64_t off;           // offset of the k x width block row (column-major)
+        int width;             // columns of the boundary
+        int first, last;       // range in `boundary_`
+        int sparse_last;       // entries [first, sparse_last) are leaves, the rest tail
+    };
+    struct Edge {
+        int node;
+        int offset;  // column of its block within the block row
+    };
+
+    void index_rows();
+    void scale_blocks(const double* templates, double* tail_matrix);
+    template <int K> void update_tail(const Node& node, double* tail_matrix) const;
+    template <int K> void gather_tail(const Node& node, const double* tail_inverse, double* x) const;
+    void update_leaves(const Node& node);
+    void gather_leaves(const Node& node, double* x) const;
+    const double* template_of(const double* templates, int term) const {
+        return templates + template_offset_[term];
+    }
+    int64_t block_offset(int pair, int64_t row) const { return row_blocks_[row * pairs_ + pair]; }
+
+    std::vector<Node> nodes_;       // leaves, then tail nodes
+    int leaves_ = 0;                // number of leaf nodes
+    std::vector<Edge> boundary_;    // later neighbours of every node, ascending
+    std::vector<int32_t> tail_index_;   // scalar tail index of every boundary column (leaf nodes)
+    std::vector<int64_t> tail_index_start_;
+    int64_t size_ = 0;              // doubles in one set of blocks
+    int pairs_ = 0;
+    std::vector<int64_t> row_blocks_;   // (n, pairs): offset of the block of each pair of terms
+    std::vector<int> template_offset_;
+    std::vector<double> a_, l_, c_;     // A, its factor, the inverse, on one pattern
+};
+
+}  // namespace henderson

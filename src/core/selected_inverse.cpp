@@ -1,0 +1,206 @@
+// Entries of C^-1 on the pattern of the factor (Takahashi's recursion by blocks):
+//
+//     C^-1[j, B] = -L^-T V P,    C^-1[j, j] = L^-T (I + V P V') L^-1,    P = C^-1[B, B]
+//
+// for each leaf j from the last to the first, B its boundary.
+#include <algorithm>
+#include <cmath>
+
+#include "equations.hpp"
+
+namespace henderson {
+
+namespace {
+
+// x := L^-T x, x (k, columns) column-major
+void solve_upper(const double* l, int k, double* x, int columns) {
+    if (k == 1) {
+        double inverse = 1 / l[0];
+        for (int c = 0; c < columns; ++c) x[c] *= inverse;
+        return;
+    }
+    for (int c = 0; c < columns; ++c, x += k)
+        for (int r = k - 1; r >= 0; --r) {
+            double sum = x[r];
+            for (int i = r + 1; i < k; ++i) sum -= l[r * k + i] * x[i];
+            x[r] = sum / l[r * k + r];
+        }
+}
+
+}  // namespace
+
+template <int K>
+void Equations::gather_tail(const Node& node, const double* tail_inverse, double* x) const {
+    // x += V P over the tail columns of the boundary; P symmetric, row-major lower
+    int k = K ? K : node.k, skip = 0;
+    if (node.sparse_last > node.first) {
+        const Edge& edge = boundary_[node.sparse_last - 1];
+        skip = edge.offset + nodes_[edge.node].k;
+    }
+    int width = node.width - skip;
+    const double* v = &l_[node.off] + int64_t(skip) * k;
+    x += int64_t(skip) * k;
+    const int32_t* index = tail_index_.data() + tail_index_start_[&node - nodes_.data()];
+    int64_t q_tail = tail();
+    for (int i = 0; i < width; ++i) {
+        const double* row = tail_inverse + index[i] * q_tail;
+        const double* vi = v + int64_t(i) * k;
+        double* xi = x + int64_t(i) * k;
+        double sum[K ? K : 1];
+        if constexpr (K > 0) {
+            for (int r = 0; r < K; ++r) sum[r] = 0;
+        }
+        for (int j = 0; j < i; ++j) {
+            double p = row[index[j]];
+            for (int r = 0; r < k; ++r) {
+                if constexpr (K > 0)
+                    sum[r] += p * v[int64_t(j) * k + r];
+                else
+                    xi[r] += p * v[int64_t(j) * k + r];
+                x[int64_t(j) * k + r] += p * vi[r];
+            }
+        }
+        double p = row[index[i]];
+        for (int r = 0; r < k; ++r) {
+            xi[r] += p * vi[r];
+            if constexpr (K > 0) xi[r] += sum[r];
+        }
+    }
+}
+
+void Equations::gather_leaves(const Node& node, double* x) const {
+    int k = node.k;
+    const double* v = &l_[node.off];
+    for (int e = node.first; e < node.sparse_last; ++e) {
+        const Edge& edge = boundary_[e];
+        const Node& source = nodes_[edge.node];
+        const double* v_left = v + int64_t(edge.offset) * k;
+        double* x_left = x + int64_t(edge.offset) * k;
+        const double* diagonal = &c_[source.diagonal];
+        for (int c = 0; c < source.k; ++c)
+            for (int i = 0; i < source.k; ++i)
+                for (int r = 0; r < k; ++r) x_left[c * k + r] += diagonal[c * source.k + i] * v_left[i * k + r];
+        int f = source.first;
+        for (int later = e + 1; later < node.last; ++later) {
+            while (boundary_[f].node != boundary_[later].node) ++f;
+            const double* block = &c_[source.off + int64_t(boundary_[f].offset) * source.k];
+            int columns = nodes_[boundary_[later].node].k;
+            const double* v_right = v + int64_t(boundary_[later].offset) * k;
+            double* x_right = x + int64_t(boundary_[later].offset) * k;
+            for (int c = 0; c < columns; ++c)
+                for (int i = 0; i < source.k; ++i) {
+                    double p = block[c * source.k + i];
+                    for (int r = 0; r < k; ++r) {
+                        x_left[i * k + r] += p * v_right[c * k + r];
+                        x_right[c * k + r] += p * v_left[i * k + r];
+                    }
+                }
+        }
+    }
+}
+
+void Equations::selected_inverse(const double* tail_inverse) {
+    c_.resize(size_);
+    int64_t q_tail = tail();
+    for (size_t index = leaves_; index < nodes_.size(); ++index) {
+        const Node& node = nodes_[index];
+        int64_t row0 = node.column - q_leaf;
+        int k = node.k;
+        for (int c = 0; c < k; ++c)
+            for (int r = 0; r < k; ++r)
+                c_[node.diagonal + c * k + r] =
+                    tail_inverse[(row0 + std::max(r, c)) * q_tail + row0 + std::min(r, c)];
+        for (int e = node.first; e < node.last; ++e) {
+            const Node& met = nodes_[boundary_[e].node];
+            int64_t at = node.off + int64_t(boundary_[e].offset) * k, row = met.column - q_leaf;
+            for (int c = 0; c < met.k; ++c)
+                for (int r = 0; r < k; ++r)
+                    c_[at + c * k + r] = tail_inverse[(row + c) * q_tail + row0 + r];
+        }
+    }
+    std::vector<double> inner;
+    for (int index = leaves_ - 1; index >= 0; --index) {
+        const Node& node = nodes_[index];
+        int k = node.k;
+        const double* l = &l_[node.diagonal];
+        const double* v = &l_[node.off];
+        double* x = &c_[node.off];
+        std::fill_n(x, int64_t(k) * node.width, 0.0);
+        gather_leaves(node, x);
+        switch (k) {
+            case 1: gather_tail<1>(node, tail_inverse, x); break;
+            case 2: gather_tail<2>(node, tail_inverse, x); break;
+            case 3: gather_tail<3>(node, tail_inverse, x); break;
+            case 4: gather_tail<4>(node, tail_inverse, x); break;
+            default: gather_tail<0>(node, tail_inverse, x);
+        }
+        inner.assign(size_t(k) * k, 0.0);  // I + X V'
+        for (int c = 0; c < node.width; ++c)
+            for (int j = 0; j < k; ++j)
+                for (int i = 0; i < k; ++i) inner[j * k + i] += x[c * k + i] * v[c * k + j];
+        for (int i = 0; i < k; ++i) inner[i * k + i] += 1.0;
+        solve_upper(l, k, inner.data(), k);  // L^-T (I + X V'), then (.) L^-1 by its transpose
+        for (int i = 0; i < k; ++i)
+            for (int j = 0; j < i; ++j) std::swap(inner[i * k + j], inner[j * k + i]);
+        solve_upper(l, k, inner.data(), k);
+        std::copy(inner.begin(), inner.end(), &c_[node.diagonal]);
+        solve_upper(l, k, x, node.width);
+        for (int64_t i = 0; i < int64_t(k) * node.width; ++i) x[i] = -x[i];
+    }
+}
+
+void Equations::template_traces(const double* templates, double* out) const {
+    std::vector<double> work;
+    for (const Node& node : nodes_) {
+        int k = node.k;
+        const double* T = template_of(templates, node.term);
+        double* mine = out + template_offset_[node.term];
+        if (k == 1) mine[0] += a_[node.diagonal] * T[0] * c_[node.diagonal];
+        else {
+            work.assign(size_t(k) * k, 0.0);  // T C^-1, row-major
+            for (int i = 0; i < k; ++i)
+                for (int j = 0; j <= i; ++j)
+                    for (int c = 0; c < k; ++c) work[i * k + c] += T[i * k + j] * c_[node.diagonal + c * k + j];
+            for (int r = 0; r < k; ++r)
+                for (int i = 0; i < k; ++i) {
+                    double a = a_[node.diagonal + i * k + r];
+                    for (int c = 0; c < k; ++c) mine[r * k + c] += a * work[i * k + c];
+                }
+        }
+        for (int e = node.first; e < node.last; ++e) {
+            const Node& met = nodes_[boundary_[e].node];
+            int l = met.k;
+            int64_t at = node.off + int64_t(boundary_[e].offset) * k;
+            const double* a = &a_[at];
+            const double* c = &c_[at];
+            const double* S = template_of(templates, met.term);
+            double* theirs = out + template_offset_[met.term];
+            if (k == 1 && l == 1) {
+                mine[0] += a[0] * S[0] * c[0];
+                theirs[0] += a[0] * T[0] * c[0];
+                continue;
+            }
+            for (int r = 0; r < k; ++r)  // mine += A S C'
+                for (int j = 0; j < l; ++j) {
+                    double sum = 0;  // (A S)[r, j]
+                    for (int i = j; i < l; ++i) sum += a[i * k + r] * S[i * l + j];
+                    for (int s = 0; s < k; ++s) mine[r * k + s] += sum * c[j * k + s];
+                }
+            for (int r = 0; r < l; ++r)  // theirs += A' T C
+                for (int j = 0; j < k; ++j) {
+                    double sum = 0;  // (A' T)[r, j]
+                    for (int i = j; i < k; ++i) sum += a[r * k + i] * T[i * k + j];
+                    for (int s = 0; s < l; ++s) theirs[r * l + s] += sum * c[s * k + j];
+                }
+        }
+    }
+}
+
+void Equations::inverse_blocks(int term, double* out) const {
+    const Term& which = terms[term];
+    int k = which.k;
+    for (int level = 0; level < which.levels; ++level)
+        std::copy_n(&c_[nodes_[which.first_node + level].diagonal], k * k, out + int64_t(level) * k * k);
+}
+
+}  // namespace henderson
