@@ -1,0 +1,186 @@
+// Inverse links as jets. A link gives the mean, and the logarithms of the mean and of its
+// complement where those keep digits that the mean itself has lost.
+//
+//   mean(eta)            mu
+//   log_mean(eta)        log mu, for positive means
+//   log_complement(eta)  log(1 - mu), for means in (0, 1)
+//   bernoulli(y, n, eta) y log mu + (n - y) log(1 - mu)
+//   positive(eta)        is mu > 0?        proper(eta)   is 0 <= mu <= 1?
+#pragma once
+
+#include <cmath>
+
+#include "jets.hpp"
+#include "special_functions.hpp"
+
+namespace henderson {
+
+// y log mu + (n - y) log(1 - mu), where 0 log 0 is 0.
+template <class Link, class J>
+J bernoulli_from_logs(double y, double n, const J& eta) {
+    if (n <= 0.0) return J(0.0);
+    if (y <= 0.0) return n * Link::log_complement(eta);
+    if (y >= n) return n * Link::log_mean(eta);
+    return y * Link::log_mean(eta) + (n - y) * Link::log_complement(eta);
+}
+
+struct IdentityLink {
+    static constexpr const char* name = "identity";
+    static bool positive(double eta) { return eta > 0.0; }
+    static bool proper(double eta) { return eta >= 0.0 && eta <= 1.0; }
+    template <class J>
+    static J mean(const J& eta) { return eta; }
+    template <class J>
+    static J log_mean(const J& eta) { return log(eta); }
+    template <class J>
+    static J log_complement(const J& eta) { return log(1.0 - eta); }
+    template <class J>
+    static J bernoulli(double y, double n, const J& eta) {
+        return bernoulli_from_logs<IdentityLink>(y, n, eta);
+    }
+};
+
+struct LogLink {
+    static constexpr const char* name = "log";
+    static bool positive(double) { return true; }
+    static bool proper(double eta) { return eta <= 0.0; }
+    template <class J>
+    static J mean(const J& eta) { return exp(eta); }
+    template <class J>
+    static J log_mean(const J& eta) { return eta; }
+    // With the odds o = mu / (1 - mu): f' = -o, and o' = o (1 + o).
+    template <unsigned A, int O>
+    static Jet<A, O> log_complement(const Jet<A, O>& eta) {
+        const double complement = -std::expm1(eta.value);
+        Taylor<O> f;
+        f[0] = std::log(complement);
+        if constexpr (O >= 1) {
+            const double o = std::exp(eta.value) / complement;
+            f[1] = -o;
+            if constexpr (O >= 2) f[2] = -o * (1.0 + o);
+            if constexpr (O >= 3) f[3] = -o * (1.0 + o) * (1.0 + 2.0 * o);
+        }
+        return compose(f, eta);
+    }
+    template <class J>
+    static J bernoulli(double y, double n, const J& eta) {
+        return bernoulli_from_logs<LogLink>(y, n, eta);
+    }
+};
+
+// mu = eta^2 for eta of either sign.
+struct SqrtLink {
+    static constexpr const char* name = "sqrt";
+    static bool positive(double) { return true; }
+    template <class J>
+    static J mean(const J& eta) { return square(eta); }
+    template <unsigned A, int O>
+    static Jet<A, O> log_mean(const Jet<A, O>& eta) {
+        Taylor<O> f;
+        const double r = 1.0 / eta.value;
+        f[0] = 2.0 * std::log(std::abs(eta.value));
+        if constexpr (O >= 1) f[1] = 2.0 * r;
+        if constexpr (O >= 2) f[2] = -2.0 * r * r;
+        if constexpr (O >= 3) f[3] = 4.0 * r * r * r;
+        return compose(f, eta);
+    }
+};
+
+struct InverseLink {
+    static constexpr const char* name = "inverse";
+    static bool positive(double eta) { return eta > 0.0; }
+    template <class J>
+    static J mean(const J& eta) { return reciprocal(eta); }
+    template <class J>
+    static J log_mean(const J& eta) { return -log(eta); }
+};
+
+struct LogitLink {
+    static constexpr const char* name = "logit";
+    static bool proper(double) { return true; }
+    template <class J>
+    static J log_mean(const J& eta) { return -softplus(-eta); }
+    template <class J>
+    static J log_complement(const J& eta) { return -softplus(eta); }
+    // Written from the nearer end, so that nothing cancels where mu rounds to 0 or 1.
+    template <unsigned A, int O>
+    static Jet<A, O> bernoulli(double y, double n, const Jet<A, O>& eta) {
+        const double x = eta.value, e = std::exp(-std::abs(x));
+        const double against = x > 0.0 ? y - n : y;  // weight of eta on the far side
+        Taylor<O> f;
+        f[0] = (against == 0.0 ? 0.0 : against * x) - n * std::log1p(e);
+        if constexpr (O >= 1) {
+            const double large = 1.0 / (1.0 + e), small = e * large;
+            const double sign = x > 0.0 ? 1.0 : -1.0;
+            f[1] = against + sign * n * small;
+            if constexpr (O >= 2) f[2] = -n * small * large;
+            if constexpr (O >= 3) f[3] = f[2] * sign * (small - large);
+        }
+        return compose(f, eta);
+    }
+};
+
+struct ProbitLink {
+    static constexpr const char* name = "probit";
+    static bool proper(double) { return true; }
+    template <class J>
+    static J log_mean(const J& eta) { return log_normal_cdf(eta); }
+    template <class J>
+    static J log_complement(const J& eta) { return log_normal_cdf(-eta); }
+    template <class J>
+    static J bernoulli(double y, double n, const J& eta) {
+        return bernoulli_from_logs<ProbitLink>(y, n, eta);
+    }
+};
+
+struct CloglogLink {
+    static constexpr const char* name = "cloglog";
+    static bool proper(double) { return true; }
+    // log(1 - e^-a), a = e^eta. With b = a / (e^a - 1) and c = 1 - a - b:
+    // f' = b, b' = b c, c' = -(a + b c).
+    template <unsigned A, int O>
+    static Jet<A, O> log_mean(const Jet<A, O>& eta) {
+        const double a = std::exp(eta.value), expm1 = std::expm1(-a);
+        Taylor<O> f;
+        f[0] = a < 1e-8 ? eta.value - 0.5 * a
+                        : a < log_two ? std::log(-expm1) : std::log1p(-std::exp(-a));
+        if constexpr (O >= 1) {
+            const double decay = std::exp(-a);
+            const double b = a < 1e-8 ? 1.0 - 0.5 * a : decay == 0.0 ? 0.0 : a * decay / -expm1;
+            f[1] = b;
+            if constexpr (O >= 2) {
+                const double c = a < 1.0 ? bernoulli_series(a) : 1.0 - a - b;
+                f[2] = b * c;
+                if constexpr (O >= 3) f[3] = b * c * c - b * (a + b * c);
+            }
+        }
+        return compose(f, eta);
+    }
+    template <class J>
+    static J log_complement(const J& eta) { return -exp(eta); }
+    template <class J>
+    static J bernoulli(double y, double n, const J& eta) {
+        return bernoulli_from_logs<CloglogLink>(y, n, eta);
+    }
+
+private:
+    // 1 - a - a / (e^a - 1) for a < 1, by the generating function of the Bernoulli numbers.
+    static double bernoulli_series(double a) {
+        static constexpr std::array<double, 9> c = {
+            1.0 / 12.0,
+            -1.0 / 720.0,
+            1.0 / 30240.0,
+            -1.0 / 1209600.0,
+            1.0 / 47900160.0,
+            -691.0 / 1307674368000.0,
+            1.0 / 74724249600.0,
+            -3617.0 / 10670622842880000.0,
+            43867.0 / 5109094217170944000.0};
+        const double w = a * a;
+        double s = 0.0;
+        for (int k = 8; k >= 0; --k) s = s * w + c[k];
+        return -(0.5 * a + s * w);
+    }
+};
+
+}  // namespace henderson
