@@ -1,0 +1,1 @@
+"""henderson beside its peers: ``python -m benchmarks`` (see README.md)."""
