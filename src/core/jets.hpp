@@ -16,6 +16,10 @@
 #include <limits>
 #include <tuple>
 
+// Jets live in registers only when everything that takes one is inlined.
+#define HENDERSON_INLINE [[gnu::always_inline]] inline
+#define HENDERSON_INLINE_LAMBDA __attribute__((always_inline))
+
 namespace henderson {
 
 // f, f', f'', ... of a function of one variable at a point.
@@ -79,7 +83,7 @@ constexpr int max_variables = 4;
 
 // Call f<i>() for each active variable, from `First` on.
 template <unsigned Active, int First = 0, class F>
-[[gnu::always_inline]] inline void for_each(F&& f) {
+HENDERSON_INLINE void for_each(F&& f) {
     if constexpr (First < max_variables) {
         if constexpr (covers(Active, bit(First))) f.template operator()<First>();
         for_each<Active, First + 1>(f);
@@ -88,16 +92,16 @@ template <unsigned Active, int First = 0, class F>
 
 // Call first<i>(), second<i, j>(), third<i, j, k>() for all i <= j <= k, as far as `Order` goes.
 template <unsigned Active, int Order, class First, class Second, class Third>
-[[gnu::always_inline]] inline void for_each_derivative(First&& first, Second&& second,
+HENDERSON_INLINE void for_each_derivative(First&& first, Second&& second,
                                                        Third&& third) {
     if constexpr (Order >= 1)
-        for_each<Active>([&]<int I>() {
+        for_each<Active>([&]<int I>() HENDERSON_INLINE_LAMBDA {
             first.template operator()<I>();
             if constexpr (Order >= 2)
-                for_each<Active, I>([&]<int J>() {
+                for_each<Active, I>([&]<int J>() HENDERSON_INLINE_LAMBDA {
                     second.template operator()<I, J>();
                     if constexpr (Order >= 3)
-                        for_each<Active, J>([&]<int K>() {
+                        for_each<Active, J>([&]<int K>() HENDERSON_INLINE_LAMBDA {
                             third.template operator()<I, J, K>();
                         });
                 });
@@ -107,17 +111,17 @@ template <unsigned Active, int Order, class First, class Second, class Third>
 template <unsigned Active, int Order>
 template <unsigned Fewer>
     requires(Fewer != Active && covers(Active, Fewer))
-Jet<Active, Order>::Jet(const Jet<Fewer, Order>& f) : value(f.value), d1{}, d2{}, d3{} {
-    for_each_derivative<Fewer, Order>([&]<int I>() { at<I>() = f.template at<I>(); },
-                                      [&]<int I, int J>() { at<I, J>() = f.template at<I, J>(); },
-                                      [&]<int I, int J, int K>() {
+HENDERSON_INLINE Jet<Active, Order>::Jet(const Jet<Fewer, Order>& f) : value(f.value), d1{}, d2{}, d3{} {
+    for_each_derivative<Fewer, Order>([&]<int I>() HENDERSON_INLINE_LAMBDA { at<I>() = f.template at<I>(); },
+                                      [&]<int I, int J>() HENDERSON_INLINE_LAMBDA { at<I, J>() = f.template at<I, J>(); },
+                                      [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA {
                                           at<I, J, K>() = f.template at<I, J, K>();
                                       });
 }
 
 // The independent variable number `I`.
 template <int I, int Order>
-Jet<bit(I), Order> variable(double value) {
+HENDERSON_INLINE Jet<bit(I), Order> variable(double value) {
     Jet<bit(I), Order> x(value);
     if constexpr (Order >= 1) x.d1[0] = 1.0;
     return x;
@@ -144,16 +148,16 @@ J impossible() {
 // f(x), by Faa di Bruno's formula. Factors are multiplied in an order in which a zero derivative
 // of f meets each derivative of x before those meet each other and overflow.
 template <unsigned A, int O>
-[[gnu::always_inline]] inline Jet<A, O> compose(const Taylor<O>& f, const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> compose(const Taylor<O>& f, const Jet<A, O>& x) {
     Jet<A, O> c;
     c.value = f[0];
     for_each_derivative<A, O>(
-        [&]<int I>() { c.template at<I>() = f[1] * x.template at<I>(); },
-        [&]<int I, int J>() {
+        [&]<int I>() HENDERSON_INLINE_LAMBDA { c.template at<I>() = f[1] * x.template at<I>(); },
+        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA {
             c.template at<I, J>() = f[2] * x.template at<I>() * x.template at<J>() +
                                     f[1] * x.template at<I, J>();
         },
-        [&]<int I, int J, int K>() {
+        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA {
             const double xi = x.template at<I>(), xj = x.template at<J>(), xk = x.template at<K>();
             c.template at<I, J, K>() =
                 f[3] * xi * xj * xk +
@@ -165,17 +169,17 @@ template <unsigned A, int O>
 }
 
 template <unsigned A, unsigned B, int O>
-[[gnu::always_inline]] inline Jet<(A | B), O> operator*(const Jet<A, O>& a, const Jet<B, O>& b) {
+HENDERSON_INLINE Jet<(A | B), O> operator*(const Jet<A, O>& a, const Jet<B, O>& b) {
     Jet<(A | B), O> c;
     c.value = a.value * b.value;
     for_each_derivative<(A | B), O>(
-        [&]<int I>() {
+        [&]<int I>() HENDERSON_INLINE_LAMBDA {
             double s = 0.0;
             if constexpr (covers(A, bit(I))) s += a.template at<I>() * b.value;
             if constexpr (covers(B, bit(I))) s += a.value * b.template at<I>();
             c.template at<I>() = s;
         },
-        [&]<int I, int J>() {
+        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA {
             constexpr bool ai = covers(A, bit(I)), aj = covers(A, bit(J));
             constexpr bool bi = covers(B, bit(I)), bj = covers(B, bit(J));
             double s = 0.0;
@@ -185,7 +189,7 @@ template <unsigned A, unsigned B, int O>
             if constexpr (bi && bj) s += a.value * b.template at<I, J>();
             c.template at<I, J>() = s;
         },
-        [&]<int I, int J, int K>() {
+        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA {
             constexpr bool ai = covers(A, bit(I)), aj = covers(A, bit(J)), ak = covers(A, bit(K));
             constexpr bool bi = covers(B, bit(I)), bj = covers(B, bit(J)), bk = covers(B, bit(K));
             double s = 0.0;
@@ -203,29 +207,29 @@ template <unsigned A, unsigned B, int O>
 }
 
 template <unsigned A, unsigned B, int O>
-[[gnu::always_inline]] inline Jet<(A | B), O> operator+(const Jet<A, O>& a, const Jet<B, O>& b) {
+HENDERSON_INLINE Jet<(A | B), O> operator+(const Jet<A, O>& a, const Jet<B, O>& b) {
     Jet<(A | B), O> c = a;
     c.value += b.value;
     for_each_derivative<B, O>(
-        [&]<int I>() { c.template at<I>() += b.template at<I>(); },
-        [&]<int I, int J>() { c.template at<I, J>() += b.template at<I, J>(); },
-        [&]<int I, int J, int K>() { c.template at<I, J, K>() += b.template at<I, J, K>(); });
+        [&]<int I>() HENDERSON_INLINE_LAMBDA { c.template at<I>() += b.template at<I>(); },
+        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA { c.template at<I, J>() += b.template at<I, J>(); },
+        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA { c.template at<I, J, K>() += b.template at<I, J, K>(); });
     return c;
 }
 
 template <unsigned A, unsigned B, int O>
-[[gnu::always_inline]] inline Jet<(A | B), O> operator-(const Jet<A, O>& a, const Jet<B, O>& b) {
+HENDERSON_INLINE Jet<(A | B), O> operator-(const Jet<A, O>& a, const Jet<B, O>& b) {
     Jet<(A | B), O> c = a;
     c.value -= b.value;
     for_each_derivative<B, O>(
-        [&]<int I>() { c.template at<I>() -= b.template at<I>(); },
-        [&]<int I, int J>() { c.template at<I, J>() -= b.template at<I, J>(); },
-        [&]<int I, int J, int K>() { c.template at<I, J, K>() -= b.template at<I, J, K>(); });
+        [&]<int I>() HENDERSON_INLINE_LAMBDA { c.template at<I>() -= b.template at<I>(); },
+        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA { c.template at<I, J>() -= b.template at<I, J>(); },
+        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA { c.template at<I, J, K>() -= b.template at<I, J, K>(); });
     return c;
 }
 
 template <unsigned A, int O>
-[[gnu::always_inline]] inline Jet<A, O> operator*(double factor, Jet<A, O> x) {
+HENDERSON_INLINE Jet<A, O> operator*(double factor, Jet<A, O> x) {
     x.value *= factor;
     for (double& d : x.d1) d *= factor;
     for (double& d : x.d2) d *= factor;
@@ -234,7 +238,7 @@ template <unsigned A, int O>
 }
 
 template <unsigned A, int O>
-[[gnu::always_inline]] inline Jet<A, O> operator-(Jet<A, O> x) {
+HENDERSON_INLINE Jet<A, O> operator-(Jet<A, O> x) {
     x.value = -x.value;
     for (double& d : x.d1) d = -d;
     for (double& d : x.d2) d = -d;
@@ -243,37 +247,37 @@ template <unsigned A, int O>
 }
 
 template <unsigned A, int O>
-Jet<A, O> operator+(Jet<A, O> x, double constant) {
+HENDERSON_INLINE Jet<A, O> operator+(Jet<A, O> x, double constant) {
     x.value += constant;
     return x;
 }
 template <unsigned A, int O>
-Jet<A, O> operator-(Jet<A, O> x, double constant) {
+HENDERSON_INLINE Jet<A, O> operator-(Jet<A, O> x, double constant) {
     x.value -= constant;
     return x;
 }
 template <unsigned A, int O>
-Jet<A, O> operator+(double constant, Jet<A, O> x) {
+HENDERSON_INLINE Jet<A, O> operator+(double constant, Jet<A, O> x) {
     return x + constant;
 }
 template <unsigned A, int O>
-Jet<A, O> operator-(double constant, Jet<A, O> x) {
+HENDERSON_INLINE Jet<A, O> operator-(double constant, Jet<A, O> x) {
     return -x + constant;
 }
 template <unsigned A, int O>
-Jet<A, O> operator*(Jet<A, O> x, double factor) {
+HENDERSON_INLINE Jet<A, O> operator*(Jet<A, O> x, double factor) {
     return factor * x;
 }
 
 template <unsigned A, int O>
-Jet<A, O> exp(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> exp(const Jet<A, O>& x) {
     Taylor<O> f;
     f.fill(std::exp(x.value));
     return compose(f, x);
 }
 
 template <unsigned A, int O>
-Jet<A, O> log(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> log(const Jet<A, O>& x) {
     Taylor<O> f;
     f[0] = std::log(x.value);
     const double r = 1.0 / x.value;
@@ -284,7 +288,7 @@ Jet<A, O> log(const Jet<A, O>& x) {
 }
 
 template <unsigned A, int O>
-Jet<A, O> reciprocal(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> reciprocal(const Jet<A, O>& x) {
     Taylor<O> f;
     const double r = f[0] = 1.0 / x.value;
     if constexpr (O >= 1) f[1] = -r * r;
@@ -294,7 +298,7 @@ Jet<A, O> reciprocal(const Jet<A, O>& x) {
 }
 
 template <unsigned A, int O>
-Jet<A, O> square(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> square(const Jet<A, O>& x) {
     Taylor<O> f{};
     f[0] = x.value * x.value;
     if constexpr (O >= 1) f[1] = 2.0 * x.value;

@@ -17,7 +17,7 @@ namespace henderson {
 
 // y log mu + (n - y) log(1 - mu), where 0 log 0 is 0.
 template <class Link, class J>
-J bernoulli_from_logs(double y, double n, const J& eta) {
+HENDERSON_INLINE J bernoulli_from_logs(double y, double n, const J& eta) {
     if (n <= 0.0) return J(0.0);
     if (y <= 0.0) return n * Link::log_complement(eta);
     if (y >= n) return n * Link::log_mean(eta);
@@ -29,13 +29,13 @@ struct IdentityLink {
     static bool positive(double eta) { return eta > 0.0; }
     static bool proper(double eta) { return eta >= 0.0 && eta <= 1.0; }
     template <class J>
-    static J mean(const J& eta) { return eta; }
+    HENDERSON_INLINE static J mean(const J& eta) { return eta; }
     template <class J>
-    static J log_mean(const J& eta) { return log(eta); }
+    HENDERSON_INLINE static J log_mean(const J& eta) { return log(eta); }
     template <class J>
-    static J log_complement(const J& eta) { return log(1.0 - eta); }
+    HENDERSON_INLINE static J log_complement(const J& eta) { return log(1.0 - eta); }
     template <class J>
-    static J bernoulli(double y, double n, const J& eta) {
+    HENDERSON_INLINE static J bernoulli(double y, double n, const J& eta) {
         return bernoulli_from_logs<IdentityLink>(y, n, eta);
     }
 };
@@ -45,12 +45,12 @@ struct LogLink {
     static bool positive(double) { return true; }
     static bool proper(double eta) { return eta <= 0.0; }
     template <class J>
-    static J mean(const J& eta) { return exp(eta); }
+    HENDERSON_INLINE static J mean(const J& eta) { return exp(eta); }
     template <class J>
-    static J log_mean(const J& eta) { return eta; }
+    HENDERSON_INLINE static J log_mean(const J& eta) { return eta; }
     // With the odds o = mu / (1 - mu): f' = -o, and o' = o (1 + o).
     template <unsigned A, int O>
-    static Jet<A, O> log_complement(const Jet<A, O>& eta) {
+    HENDERSON_INLINE static Jet<A, O> log_complement(const Jet<A, O>& eta) {
         const double complement = -std::expm1(eta.value);
         Taylor<O> f;
         f[0] = std::log(complement);
@@ -63,7 +63,7 @@ struct LogLink {
         return compose(f, eta);
     }
     template <class J>
-    static J bernoulli(double y, double n, const J& eta) {
+    HENDERSON_INLINE static J bernoulli(double y, double n, const J& eta) {
         return bernoulli_from_logs<LogLink>(y, n, eta);
     }
 };
@@ -73,9 +73,9 @@ struct SqrtLink {
     static constexpr const char* name = "sqrt";
     static bool positive(double) { return true; }
     template <class J>
-    static J mean(const J& eta) { return square(eta); }
+    HENDERSON_INLINE static J mean(const J& eta) { return square(eta); }
     template <unsigned A, int O>
-    static Jet<A, O> log_mean(const Jet<A, O>& eta) {
+    HENDERSON_INLINE static Jet<A, O> log_mean(const Jet<A, O>& eta) {
         Taylor<O> f;
         const double r = 1.0 / eta.value;
         f[0] = 2.0 * std::log(std::abs(eta.value));
@@ -90,28 +90,28 @@ struct InverseLink {
     static constexpr const char* name = "inverse";
     static bool positive(double eta) { return eta > 0.0; }
     template <class J>
-    static J mean(const J& eta) { return reciprocal(eta); }
+    HENDERSON_INLINE static J mean(const J& eta) { return reciprocal(eta); }
     template <class J>
-    static J log_mean(const J& eta) { return -log(eta); }
+    HENDERSON_INLINE static J log_mean(const J& eta) { return -log(eta); }
 };
 
 struct LogitLink {
     static constexpr const char* name = "logit";
     static bool proper(double) { return true; }
     template <class J>
-    static J log_mean(const J& eta) { return -softplus(-eta); }
+    HENDERSON_INLINE static J log_mean(const J& eta) { return -softplus(-eta); }
     template <class J>
-    static J log_complement(const J& eta) { return -softplus(eta); }
+    HENDERSON_INLINE static J log_complement(const J& eta) { return -softplus(eta); }
     // Written from the nearer end, so that nothing cancels where mu rounds to 0 or 1.
     template <unsigned A, int O>
-    static Jet<A, O> bernoulli(double y, double n, const Jet<A, O>& eta) {
+    HENDERSON_INLINE static Jet<A, O> bernoulli(double y, double n, const Jet<A, O>& eta) {
         const double x = eta.value, e = std::exp(-std::abs(x));
-        const double against = x > 0.0 ? y - n : y;  // weight of eta on the far side
+        const double large = 1.0 / (1.0 + e);
+        const double against = y - (x > 0.0 ? n : 0.0);  // weight of eta on the far side
         Taylor<O> f;
-        f[0] = (against == 0.0 ? 0.0 : against * x) - n * std::log1p(e);
+        f[0] = against * x - n * log1p_given(e, large);
         if constexpr (O >= 1) {
-            const double large = 1.0 / (1.0 + e), small = e * large;
-            const double sign = x > 0.0 ? 1.0 : -1.0;
+            const double small = e * large, sign = std::copysign(1.0, x);
             f[1] = against + sign * n * small;
             if constexpr (O >= 2) f[2] = -n * small * large;
             if constexpr (O >= 3) f[3] = f[2] * sign * (small - large);
@@ -124,11 +124,11 @@ struct ProbitLink {
     static constexpr const char* name = "probit";
     static bool proper(double) { return true; }
     template <class J>
-    static J log_mean(const J& eta) { return log_normal_cdf(eta); }
+    HENDERSON_INLINE static J log_mean(const J& eta) { return log_normal_cdf(eta); }
     template <class J>
-    static J log_complement(const J& eta) { return log_normal_cdf(-eta); }
+    HENDERSON_INLINE static J log_complement(const J& eta) { return log_normal_cdf(-eta); }
     template <class J>
-    static J bernoulli(double y, double n, const J& eta) {
+    HENDERSON_INLINE static J bernoulli(double y, double n, const J& eta) {
         return bernoulli_from_logs<ProbitLink>(y, n, eta);
     }
 };
@@ -139,7 +139,7 @@ struct CloglogLink {
     // log(1 - e^-a), a = e^eta. With b = a / (e^a - 1) and c = 1 - a - b:
     // f' = b, b' = b c, c' = -(a + b c).
     template <unsigned A, int O>
-    static Jet<A, O> log_mean(const Jet<A, O>& eta) {
+    HENDERSON_INLINE static Jet<A, O> log_mean(const Jet<A, O>& eta) {
         const double a = std::exp(eta.value), expm1 = std::expm1(-a);
         Taylor<O> f;
         f[0] = a < 1e-8 ? eta.value - 0.5 * a
@@ -157,9 +157,9 @@ struct CloglogLink {
         return compose(f, eta);
     }
     template <class J>
-    static J log_complement(const J& eta) { return -exp(eta); }
+    HENDERSON_INLINE static J log_complement(const J& eta) { return -exp(eta); }
     template <class J>
-    static J bernoulli(double y, double n, const J& eta) {
+    HENDERSON_INLINE static J bernoulli(double y, double n, const J& eta) {
         return bernoulli_from_logs<CloglogLink>(y, n, eta);
     }
 

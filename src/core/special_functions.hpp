@@ -17,14 +17,21 @@ namespace henderson {
 inline constexpr double half_log_two_pi = 0.91893853320467274178;
 inline constexpr double log_two = 0.69314718055994530942;
 
+// log(1 + e) for e >= 0, with over = 1 / (1 + e): the logarithm of the rounded sum, plus what the
+// sum lost. As accurate as std::log1p, in half its time.
+HENDERSON_INLINE double log1p_given(double e, double over) {
+    const double u = 1.0 + e;
+    return std::log(u) + (e - (u - 1.0)) * over;
+}
+
 // log(1 + e^x)
 template <int O>
-Taylor<O> softplus_taylor(double x) {
+HENDERSON_INLINE Taylor<O> softplus_taylor(double x) {
     Taylor<O> f;
-    const double e = std::exp(-std::abs(x));
-    f[0] = std::max(x, 0.0) + std::log1p(e);
+    const double e = std::exp(-std::abs(x)), large = 1.0 / (1.0 + e);
+    f[0] = std::max(x, 0.0) + log1p_given(e, large);
     if constexpr (O >= 1) {
-        const double large = 1.0 / (1.0 + e), small = e * large;
+        const double small = e * large;
         const double p = x > 0.0 ? large : small, q = x > 0.0 ? small : large;
         f[1] = p;
         if constexpr (O >= 2) f[2] = p * q;
@@ -34,7 +41,7 @@ Taylor<O> softplus_taylor(double x) {
 }
 
 template <unsigned A, int O>
-Jet<A, O> softplus(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> softplus(const Jet<A, O>& x) {
     return compose(softplus_taylor<O>(x.value), x);
 }
 
@@ -53,10 +60,9 @@ Taylor<O> log1p_ratio_taylor(double r) {
         if constexpr (O >= 3) f[3] *= 6.0;
         return f;
     }
-    const double log1p = std::log1p(r);
-    f[0] = log1p / r;
+    const double s = 1.0 / (1.0 + r), over = 1.0 / r;
+    f[0] = log1p_given(r, s) * over;
     if constexpr (O >= 1) {
-        const double s = 1.0 / (1.0 + r), over = 1.0 / r;
         f[1] = (s - f[0]) * over;
         if constexpr (O >= 2) f[2] = -(s * s + 2.0 * f[1]) * over;
         if constexpr (O >= 3) f[3] = (2.0 * s * s * s - 3.0 * f[2]) * over;
@@ -65,13 +71,13 @@ Taylor<O> log1p_ratio_taylor(double r) {
 }
 
 template <unsigned A, int O>
-Jet<A, O> log1p_ratio(const Jet<A, O>& r) {
+HENDERSON_INLINE Jet<A, O> log1p_ratio(const Jet<A, O>& r) {
     return compose(log1p_ratio_taylor<O>(r.value), r);
 }
 
 // e^x - 1 - x, without cancellation near 0.
 template <unsigned A, int O>
-Jet<A, O> expm1_minus(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> expm1_minus(const Jet<A, O>& x) {
     Taylor<O> f;
     const double v = x.value, expm1 = std::expm1(v);
     if (std::abs(v) < 0.1) {
@@ -187,7 +193,7 @@ Taylor<O> stirling_remainder_taylor(double x, double a) {
 
 // The same for jets; `a` is exp(log_a.value), which the caller usually has.
 template <unsigned A, int O>
-Jet<A, O> stirling_remainder(const Jet<A, O>& log_a, double a) {
+HENDERSON_INLINE Jet<A, O> stirling_remainder(const Jet<A, O>& log_a, double a) {
     return compose(stirling_remainder_taylor<O>(log_a.value, a), log_a);
 }
 
@@ -239,7 +245,7 @@ Taylor<O> log_gamma_exp_taylor(double x) {
 }
 
 template <unsigned A, int O>
-Jet<A, O> log_gamma_exp(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> log_gamma_exp(const Jet<A, O>& x) {
     return compose(log_gamma_exp_taylor<O>(x.value), x);
 }
 
@@ -318,7 +324,7 @@ Taylor<O> log_rising_taylor(double y, double x) {
 }
 
 template <unsigned A, int O>
-Jet<A, O> log_rising(double y, const Jet<A, O>& log_a) {
+HENDERSON_INLINE Jet<A, O> log_rising(double y, const Jet<A, O>& log_a) {
     return compose(log_rising_taylor<O>(y, log_a.value), log_a);
 }
 
@@ -367,7 +373,7 @@ Taylor<O> log_normal_cdf_taylor(double x) {
 }
 
 template <unsigned A, int O>
-Jet<A, O> log_normal_cdf(const Jet<A, O>& x) {
+HENDERSON_INLINE Jet<A, O> log_normal_cdf(const Jet<A, O>& x) {
     return compose(log_normal_cdf_taylor<O>(x.value), x);
 }
 

@@ -15,7 +15,7 @@ struct Binomial {
     explicit Binomial(const double*) {}
 
     template <class Link, class Eta>
-    Eta log_density(double y, double size, const Eta& eta) {
+    HENDERSON_INLINE Eta log_density(double y, double size, const Eta& eta) {
         if (!Link::proper(eta.value)) return impossible<Eta>();
         return Link::bernoulli(y, size, eta) + log_choose(size, y);
     }

@@ -20,7 +20,7 @@ struct NegativeBinomial2 {
     explicit NegativeBinomial2(const double*) {}
 
     template <class Link, class Eta, class Delta>
-    Joint<Eta, Delta> log_density(double y, double, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double, const Eta& eta, const Delta& delta) {
         if (!Link::positive(eta.value)) return impossible<Joint<Eta, Delta>>();
         const auto tail = log_tail<Link>(y, eta, delta);
         if (y == 0.0) return tail;
@@ -30,7 +30,7 @@ struct NegativeBinomial2 {
 private:
     // -(y + phi) log(1 + mu / phi)
     template <class Link, class Eta, class Delta>
-    static Joint<Eta, Delta> log_tail(double y, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE static Joint<Eta, Delta> log_tail(double y, const Eta& eta, const Delta& delta) {
         const Eta mean = Link::mean(eta);
         const auto r = mean * exp(-delta);
         if (r.value <= 1.0) return -(y * r + mean) * log1p_ratio(r);
@@ -38,7 +38,7 @@ private:
     }
 
     template <class Delta>
-    Delta rising(double y, const Delta& delta) {
+    HENDERSON_INLINE Delta rising(double y, const Delta& delta) {
         const auto taylor = [y](double x) { return log_rising_taylor<Order>(y, x); };
         if (!in_table(y, remembered_.size())) return compose(taylor(delta.value), delta);
         return compose(remembered_[static_cast<int>(y)](delta.value, taylor), delta);

@@ -15,7 +15,7 @@ struct Poisson {
     explicit Poisson(const double*) {}
 
     template <class Link, class Eta>
-    Eta log_density(double y, double, const Eta& eta) {
+    HENDERSON_INLINE Eta log_density(double y, double, const Eta& eta) {
         if (!Link::positive(eta.value)) return impossible<Eta>();
         const Eta mean = Link::mean(eta);
         if (y == 0.0) return -mean;

@@ -21,7 +21,7 @@ struct StudentT {
     explicit StudentT(const double*) {}
 
     template <class Link, class Eta, class Delta, class LogDf>
-    Joint<Eta, Delta, LogDf> log_density(double y, double, const Eta& eta, const Delta& delta,
+    HENDERSON_INLINE Joint<Eta, Delta, LogDf> log_density(double y, double, const Eta& eta, const Delta& delta,
                                          const LogDf& log_df) {
         const LogDf log_half = log_df - log_two;
         const Taylor<Order>& half_step =
@@ -33,7 +33,7 @@ struct StudentT {
 private:
     // -(df + 1) / 2 log(1 + z^2 / df)
     template <class Eta, class Delta, class LogDf>
-    static Joint<Eta, Delta, LogDf> tail(const Eta& error, const Delta& delta,
+    HENDERSON_INLINE static Joint<Eta, Delta, LogDf> tail(const Eta& error, const Delta& delta,
                                          const LogDf& log_df) {
         const double z = error.value * std::exp(-delta.value);
         if (z * z <= std::exp(log_df.value)) {
@@ -47,7 +47,7 @@ private:
 
     // log |x|
     template <class J>
-    static J log_magnitude(const J& x) {
+    HENDERSON_INLINE static J log_magnitude(const J& x) {
         return x.value < 0.0 ? log(-x) : log(x);
     }
 
@@ -65,7 +65,7 @@ struct StudentTGivenDf {
         : free_(constants), log_df_(std::log(constants[0])) {}
 
     template <class Link, class Eta, class Delta>
-    Joint<Eta, Delta> log_density(double y, double size, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double size, const Eta& eta, const Delta& delta) {
         return free_.template log_density<Link>(y, size, eta, delta, Constant<Order>(log_df_));
     }
 
