@@ -39,9 +39,9 @@ class RandomTerm:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula taken apart. `fixed` is in R's spelling and never empty: "1" if nothing is left.
+    """A formula taken apart.
 
-    `response` is None for a one-sided formula, as for a dispersion predictor.
+    `fixed` is in R's spelling and never empty: "1" if nothing is left. `response` is None for a one-sided formula, as for a dispersion predictor.
     """
 
     text: str

@@ -1,0 +1,189 @@
+"""The user's table, of whatever kind, to arrays; and arrays back to a table of that kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from henderson.design.factors import Factor, factorize, logical
+from henderson.errors import DataError
+
+Variable: TypeAlias = NDArray[Any] | Factor  # numbers, NaN where missing; or levels
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to read columns from; never written to."""
+
+    source: Any  # a narwhals DataFrame or a mapping of arrays
+    names: tuple[str, ...]
+    n: int
+    backend: nw.Implementation
+
+    def read(self, name: str) -> Variable:
+        """One column as numbers or as a factor."""
+        column = self.source[name]
+        if isinstance(self.source, Mapping):
+            return read_array(column, name)
+        return read_series(column, name)
+
+
+def open_table(data: object) -> Table:
+    """A table over pandas, polars, pyarrow (anything narwhals knows) or a dict of arrays.
+
+    Raises
+    ------
+    DataError
+        If it is none of these, has no rows, or a dict's columns differ in length.
+    """
+    if isinstance(data, Mapping):
+        table = _open_mapping(data)
+    else:
+        try:
+            frame = nw.from_native(data)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        except TypeError:
+            raise DataError(
+                f"The data are of type {type(data).__name__}, which is not a table. "
+                "Give a pandas, polars or pyarrow table, or a dict of columns."
+            ) from None
+        if isinstance(frame, nw.LazyFrame):
+            frame = frame.collect()
+        table = Table(frame, tuple(frame.columns), frame.shape[0], frame.implementation)
+    if table.n == 0:
+        raise DataError("The data have no rows. Check the file or the filter before the fit.")
+    return table
+
+
+def native_table(columns: Mapping[str, object], backend: nw.Implementation) -> Any:  # noqa: ANN401
+    """A table of the user's own kind from columns of equal length."""
+    given = {name: _plain(values) for name, values in columns.items()}
+    return nw.from_dict(given, backend=backend).to_native()
+
+
+def read_series(series: nw.Series, name: str) -> Variable:
+    """A narwhals column as numbers (NaN where missing) or as a factor."""
+    dtype = series.dtype
+    if dtype.is_integer() and not series.null_count():
+        return _as_numbers(series.to_numpy(), name)
+    if dtype.is_numeric():
+        return series.cast(nw.Float64).to_numpy().astype(np.float64, copy=False)
+    if dtype == nw.Boolean:
+        missing = series.is_null().to_numpy()
+        return logical(series.fill_null(False).to_numpy().astype(bool), missing)
+    if isinstance(dtype, nw.Categorical | nw.Enum):
+        return _read_categorical(series)
+    if dtype == nw.String:
+        return _read_objects(np.asarray(series.to_numpy(), dtype=object), name)
+    if isinstance(dtype, nw.Date | nw.Datetime):
+        dates = [None if value is None else str(value) for value in series.to_list()]
+        return factorize(np.array([None if d == "NaT" else d for d in dates], dtype=object))
+    if dtype == nw.Object:
+        return _read_objects(series.to_numpy(), name)
+    raise DataError(
+        f"Column {name!r} holds {dtype}, which is neither numbers nor levels. "
+        "Convert it to numbers or text."
+    )
+
+
+def read_array(values: object, name: str) -> Variable:
+    """A list, array or series as numbers (NaN where missing) or as a factor."""
+    if not isinstance(values, np.ndarray | list | tuple):
+        try:
+            return read_series(nw.from_native(values, series_only=True), name)  # pyright: ignore
+        except TypeError:
+            pass
+    try:
+        array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+    except ValueError:
+        array = np.zeros((0, 0))
+    if array.ndim != 1:
+        raise DataError(f"{name!r} is not one column of values. Give one value per row.")
+    if array.dtype.kind == "b":
+        return logical(array)
+    if array.dtype.kind in "iuf":
+        return _as_numbers(array, name)
+    return _read_objects(array.astype(object), name)
+
+
+def _open_mapping(data: Mapping[str, Any]) -> Table:
+    lengths = {}
+    for name, values in data.items():
+        try:
+            lengths[name] = len(values)
+        except TypeError:
+            raise DataError(
+                f"Column {name!r} is a single value. Give one value per row."
+            ) from None
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name!r}: {length}" for name, length in lengths.items())
+        raise DataError(f"The columns differ in length ({listed}). Give one value per row.")
+    n = next(iter(lengths.values()), 0)
+    return Table(data, tuple(map(str, lengths)), n, nw.Implementation.PANDAS)
+
+
+def _read_categorical(series: nw.Series) -> Factor:
+    """Levels in the order the category has; ordered where the table says so."""
+    native = series.to_native()
+    missing = series.is_null().to_numpy()
+    ordered = False
+    if series.implementation.is_pandas_like():
+        codes = native.cat.codes.to_numpy()
+        categories = native.cat.categories.to_numpy()
+        ordered = bool(native.cat.ordered)
+    elif series.implementation.is_pyarrow():
+        encoded = native.combine_chunks()
+        encoded = encoded if not hasattr(encoded, "chunks") else encoded.chunk(0)
+        codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        categories = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
+        ordered = bool(encoded.type.ordered)
+    else:
+        values, categories = factorize(series.cast(nw.String).to_numpy()), None
+        if isinstance(series.dtype, nw.Enum):
+            categories = np.array(series.cat.get_categories().to_list(), dtype=object)
+            return Factor(values.match(tuple(categories)), categories)
+        return values
+    codes = np.where(missing, -1, codes).astype(np.int32)
+    keys = categories if categories.dtype.kind in "iufb" else categories.astype(object)
+    return Factor(codes, keys, ordered=ordered).without_unused_levels()
+
+
+def _read_objects(values: NDArray[Any], name: str) -> Variable:
+    """Python values: texts, truth values or numbers, with None or NaN where missing."""
+    kinds = set(map(type, values.tolist())) - {type(None)}
+    if all(issubclass(kind, str) or kind is float for kind in kinds) and kinds != {float}:
+        odd = next((v for v in values if isinstance(v, float) and v == v), None)
+        if odd is None:
+            return factorize(values)
+        raise DataError(
+            f"Column {name!r} mixes texts and numbers such as {odd!r}. Convert it to one kind."
+        )
+    missing = np.array([v is None or v != v for v in values.tolist()], dtype=bool)
+    known = values[~missing]
+    if len(known) and all(isinstance(value, bool | np.bool_) for value in known):
+        truth = np.zeros(len(values), dtype=bool)
+        truth[~missing] = known.astype(bool)
+        return logical(truth, missing)
+    if all(isinstance(value, Real) and not isinstance(value, bool) for value in known):
+        numbers = np.full(len(values), np.nan)
+        numbers[~missing] = known.astype(np.float64)
+        return numbers
+    kind = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise DataError(
+        f"Column {name!r} holds values of type {kind}. Convert it to numbers or text."
+    )
+
+
+def _as_numbers(array: NDArray[Any], name: str) -> NDArray[Any]:
+    if array.dtype.kind in "iuf":
+        return array
+    return np.asarray(_read_objects(array.astype(object), name), dtype=np.float64)
+
+
+def _plain(values: object) -> object:
+    return (
+        values.tolist() if isinstance(values, np.ndarray) and values.dtype == object else values
+    )

@@ -1,0 +1,501 @@
+"""An expression of a formula over the columns: numbers, a factor, or several columns at once.
+
+What a function learns from the data it is fitted on (the mean of scale(), the polynomials of
+poly(), the levels' order of factor()) is kept in `learned` under the call's text, and used
+again on new data.
+"""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.design.columns import Variable
+from henderson.design.factors import Factor, factorize, interaction, logical
+from henderson.design.polynomials import orthogonal_polynomials
+from henderson.errors import DataError, FormulaError, HendersonError, did_you_mean
+from henderson.formula.syntax_tree import (
+    COMPARISONS,
+    CONSTANTS,
+    Binary,
+    Call,
+    Name,
+    Node,
+    Number,
+    Parenthesis,
+    Prefix,
+    Sum,
+    Text,
+    deparse,
+)
+from henderson.formula.tokens import find_name
+
+Learned: TypeAlias = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Several numeric columns of one variable: `matrix` (n, c), one suffix a column."""
+
+    matrix: Matrix
+    suffixes: tuple[str, ...]
+
+
+Value: TypeAlias = Variable | Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Evaluates expressions over `variables`; `text` is the formula, for carets.
+
+    While `fitting`, what functions learn is written to `learned`; otherwise it is read.
+    """
+
+    variables: Mapping[str, Variable]
+    text: str
+    n: int
+    learned: Learned
+    fitting: bool = True
+
+    def value(self, node: Node) -> Value:
+        """The variable a term of the formula stands for."""
+        match node:
+            case Name():
+                return (
+                    self.variables[node.name] if node.name in self.variables else self.all(node)
+                )
+            case Parenthesis():
+                return self.value(node.inner)
+            case Call() if node.function in {"I", "identity"}:
+                return self.value(self.only_argument(node))
+            case Call() if node.function in _MAKERS:
+                return _MAKERS[node.function](self, node)
+            case Binary(operator=operator) if operator in COMPARISONS:
+                return logical(self.compare(node))
+            case _:
+                return self.all(node)
+
+    def numbers(self, node: Node) -> Vector:
+        """The expression as one float for each row; raise where it is not a number.
+
+        Rows where the result is not finite (the log of zero) raise with the first of them.
+        """
+        found = self.all(node)
+        wrong = ~np.isfinite(found)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            names = [n for n in columns_used(node) if n in self.variables]
+            shown = ", ".join(f"{n} = {self.shown(n, row)}" for n in names)
+            raise DataError(
+                f"{deparse(node)} is not a finite number where {shown} "
+                f"({int(wrong.sum())} of {self.n} rows used). "
+                "Change the expression or remove these rows."
+            )
+        return found
+
+    def all(self, node: Node) -> Vector:
+        """The expression for each row, as it comes."""
+        with np.errstate(all="ignore"):
+            found = np.asarray(self.arithmetic(node), dtype=np.float64)
+        return np.full(self.n, float(found)) if found.ndim == 0 else found
+
+    def arithmetic(self, node: Node) -> Any:  # noqa: ANN401
+        """Numbers (n,) or a single one."""
+        match node:
+            case Number():
+                return node.value
+            case Name():
+                return self.column(node)
+            case Parenthesis():
+                return self.arithmetic(node.inner)
+            case Prefix():
+                operand = self.arithmetic(node.operand)
+                return {"-": np.negative, "+": np.positive, "!": np.logical_not}[node.operator](
+                    operand
+                )
+            case Sum():
+                total = self.arithmetic(node.terms[0])
+                for sign, term in zip(node.signs[1:], node.terms[1:], strict=True):
+                    other = self.arithmetic(term)
+                    total = total + other if sign == "+" else total - other
+                return total
+            case Binary(operator=operator) if operator in COMPARISONS:
+                return self.compare(node)
+            case Binary(operator=operator) if operator in _OPERATORS:
+                return _OPERATORS[operator](
+                    self.arithmetic(node.left), self.arithmetic(node.right)
+                )
+            case Call():
+                return self.function(node)
+            case _:
+                raise self.complain(node, f"{deparse(node)} is not arithmetic.", "")
+
+    def column(self, node: Name) -> Any:  # noqa: ANN401
+        if node.name not in self.variables:
+            if node.name in _CONSTANTS:
+                return _CONSTANTS[node.name]
+            raise self.complain(node, f"{node.name} is not a column here.", "")
+        found = self.variables[node.name]
+        if not isinstance(found, Factor):
+            return found.astype(np.float64, copy=False)
+        if found.logical:
+            return found.codes.astype(np.float64)
+        shown = ", ".join(map(repr, found.levels[:3]))
+        raise DataError(
+            f"Column {node.name!r} holds levels ({shown} ...), and a number is needed. "
+            "Use a numeric column, or as.numeric() where the levels are numbers."
+        )
+
+    def compare(self, node: Binary) -> Any:  # noqa: ANN401
+        """Two sides compared: numbers with numbers, or levels with a quoted text."""
+        left, right = node.left, node.right
+        if isinstance(left, Text) and node.operator in {"==", "!="}:
+            left, right = right, left
+        if isinstance(right, Text):
+            factor = self.value(left)
+            if not isinstance(factor, Factor) or node.operator not in {"==", "!="}:
+                raise self.complain(node, "A text can be compared by == and != to levels.", "")
+            wanted = [level == right.value for level in factor.levels]
+            return np.array(wanted)[factor.codes] == (node.operator == "==")
+        return _OPERATORS[node.operator](self.arithmetic(left), self.arithmetic(right))
+
+    def function(self, node: Call) -> Any:  # noqa: ANN401
+        """A function of numbers, elementwise or over the column it was fitted on."""
+        name = node.function
+        if name in _MAKERS:
+            made = _MAKERS[name](self, node)
+            if isinstance(made, Columns) and made.matrix.shape[1] == 1:
+                return made.matrix[:, 0]
+            if isinstance(made, np.ndarray):
+                return made
+            raise self.complain(node, f"{name}() does not give one number for each row.", "")
+        if name in _AGGREGATES:
+            argument = self.only_argument(node)
+            return self.learn(node, lambda: float(_AGGREGATES[name](self.all(argument))))
+        if name == "ifelse" and len(node.arguments) == 3:
+            return np.where(*(self.arithmetic(argument) for argument in node.arguments))
+        if name == "log" and len(node.arguments) == 2:
+            x, base = (self.arithmetic(argument) for argument in node.arguments)
+            return np.log(x) / np.log(base)
+        if name in _ELEMENTWISE:
+            return _ELEMENTWISE[name](self.arithmetic(self.only_argument(node)))
+        known = sorted({*_MAKERS, *_AGGREGATES, *_ELEMENTWISE, "ifelse", "I"})
+        raise self.complain(
+            node,
+            f"There is no function {name}() for formulas.",
+            f"{did_you_mean(name, known)}Compute the quantity as a column of the data first.",
+        )
+
+    def learn(self, node: Node, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """What `compute` gave when the model was fitted."""
+        key = deparse(node)
+        if self.fitting and key not in self.learned:
+            self.learned[key] = compute()
+        return self.learned[key]
+
+    def only_argument(self, node: Call) -> Node:
+        if len(node.arguments) != 1:
+            raise self.complain(
+                node, f"{node.function}() takes one expression, not {len(node.arguments)}.", ""
+            )
+        return node.arguments[0]
+
+    def option(self, node: Call, keyword: str, position: int) -> Node | None:
+        """An argument by its keyword, or else by its position among those without one."""
+        if keyword in node.keywords:
+            return node.arguments[node.keywords.index(keyword)]
+        plain = [a for a, k in zip(node.arguments, node.keywords, strict=True) if not k]
+        return plain[position] if len(plain) > position else None
+
+    def shown(self, name: str, row: int) -> str:
+        found = self.variables[name]
+        if isinstance(found, Factor):
+            return repr(found.levels[found.codes[row]])
+        return f"{found[row]:.6g}"
+
+    def complain(self, node: Node, problem: str, hint: str) -> HendersonError:
+        """The error with a caret where the formula has what `node` begins with."""
+        word = node.function if isinstance(node, Call) else next(iter(columns_used(node)), "")
+        place = find_name(self.text, word) if word else None
+        if place is None:
+            return FormulaError(f"{problem} {hint}".strip())
+        return FormulaError.at(self.text, *place, problem, hint)
+
+
+def columns_used(node: Node) -> tuple[str, ...]:
+    """The columns an expression reads, each once; options such as contr.sum are not columns."""
+    return tuple(dict.fromkeys(_columns_used(node)))
+
+
+def _columns_used(node: Node) -> list[str]:
+    match node:
+        case Name():
+            return [node.name]
+        case Call(function="C" | "relevel"):
+            return [name for argument in node.arguments[:1] for name in _columns_used(argument)]
+        case Call():
+            return [name for argument in node.arguments for name in _columns_used(argument)]
+        case Parenthesis():
+            return _columns_used(node.inner)
+        case Prefix():
+            return _columns_used(node.operand)
+        case Sum():
+            return [name for term in node.terms for name in _columns_used(term)]
+        case Binary():
+            return _columns_used(node.left) + _columns_used(node.right)
+        case _:
+            return []
+
+
+def _factor(evaluate: Evaluator, node: Call) -> Factor:
+    """factor(x), factor(x, levels = c("b", "a")), ordered(x)."""
+    source = evaluate.option(node, "x", 0)
+    if source is None:
+        raise evaluate.complain(node, f"{node.function}() needs a column.", "")
+    found = as_factor(evaluate.value(source), deparse(source))
+    given = evaluate.option(node, "levels", 1)
+    if given is not None:
+        wanted = _constants(evaluate, given)
+        codes = found.match(wanted)
+        if (codes < 0).any():
+            lost = found.levels[found.codes[int(np.argmax(codes < 0))]]
+            raise evaluate.complain(
+                node, f"The level {lost!r} is not among the levels listed.", "Add it."
+            )
+        found = Factor(codes, np.array(wanted, dtype=object)).without_unused_levels()
+    ordered = node.function in {"ordered", "as.ordered"} or (
+        found.ordered and node.function == "as.factor"
+    )
+    asked = evaluate.option(node, "ordered", 2)
+    if asked is not None:
+        ordered = bool(evaluate.arithmetic(asked))
+    return Factor(found.codes, found.keys, ordered=ordered or found.ordered)
+
+
+def _coded(evaluate: Evaluator, node: Call) -> Factor:
+    """C(x), C(x, contr.sum), C(x, contr.treatment, base = 2), C(x, Treatment("b"))."""
+    if not node.arguments:
+        raise evaluate.complain(node, "C() needs a column.", "")
+    found = as_factor(evaluate.value(node.arguments[0]), deparse(node.arguments[0]))
+    asked = evaluate.option(node, "contr", 1)
+    base = evaluate.option(node, "base", 3)
+    if isinstance(asked, Call):
+        keyed = evaluate.option(asked, "reference", 0) or evaluate.option(asked, "base", 0)
+        inner = evaluate.option(asked, "base", 1)
+        base = inner or keyed
+        asked = Name(asked.function, asked.start, asked.stop)
+    reference = _constants(evaluate, base)[0] if base is not None else None
+    if asked is None:
+        return Factor(found.codes, found.keys, found.ordered, found.logical)
+    name = asked.value if isinstance(asked, Text) else deparse(asked)
+    return Factor(found.codes, found.keys, found.ordered, found.logical, (name, reference))
+
+
+def _relevel(evaluate: Evaluator, node: Call) -> Factor:
+    source, ref = evaluate.option(node, "x", 0), evaluate.option(node, "ref", 1)
+    if source is None or ref is None:
+        raise evaluate.complain(node, "relevel() needs a column and ref.", "")
+    found = as_factor(evaluate.value(source), deparse(source))
+    first = _constants(evaluate, ref)[0]
+    if evaluate.fitting and first not in found.levels:
+        raise evaluate.complain(
+            node, f"There is no level {first!r}.", did_you_mean(first, list(found.levels))
+        )
+    wanted = (first, *(level for level in found.levels if level != first))
+    keys = np.array(wanted, dtype=object)
+    return Factor(found.match(wanted), keys)
+
+
+def _interaction(evaluate: Evaluator, node: Call) -> Factor:
+    """interaction(a, b): the combinations that occur, labelled a.b, the first slowest."""
+    factors = tuple(as_factor(evaluate.value(a), deparse(a)) for a in node.arguments)
+    if not factors:
+        raise evaluate.complain(node, "interaction() needs columns.", "")
+    codes, cells = interaction(factors)
+    names = zip(
+        *([f.levels[i] for i in c] for f, c in zip(factors, cells.T, strict=True)), strict=True
+    )
+    return Factor(codes, np.array([".".join(name) for name in names], dtype=object))
+
+
+def _num_factor(evaluate: Evaluator, node: Call) -> Factor:
+    """numFactor(row, col): places as levels, written (1,2); ordered by the last, then first."""
+    if not node.arguments:
+        raise evaluate.complain(node, "numFactor() needs columns of coordinates.", "")
+    factors = tuple(factorize(evaluate.numbers(a)) for a in reversed(node.arguments))
+    codes, cells = interaction(factors)
+    places = [f.keys[c] for f, c in zip(factors, cells.T, strict=True)][::-1]
+    names = [f"({','.join(f'{v:.15g}' for v in place)})" for place in zip(*places, strict=True)]
+    return Factor(codes, np.array(names, dtype=object))
+
+
+def _poly(evaluate: Evaluator, node: Call) -> Columns:
+    """poly(x, 2), poly(x, degree = 2, raw = TRUE)."""
+    source = evaluate.option(node, "x", 0)
+    asked = evaluate.option(node, "degree", 1)
+    flag = evaluate.option(node, "raw", 3)
+    if source is None:
+        raise evaluate.complain(node, "poly() needs a column.", "Write poly(x, 2).")
+    degree = 1.0 if asked is None else evaluate.arithmetic(asked)
+    if not isinstance(degree, float | int) or degree != int(degree) or not 1 <= degree <= 30:
+        raise evaluate.complain(
+            node, "The degree of poly() must be a whole number, 1 to 30.", "Write poly(x, 2)."
+        )
+    degree = int(degree)
+    x = evaluate.numbers(source)
+    raw = flag is not None and bool(evaluate.arithmetic(flag))
+    if evaluate.fitting and len(np.unique(x)) <= degree:
+        raise DataError(
+            f"{deparse(node)} needs more than {degree} distinct values of {deparse(source)}, "
+            f"which has {len(np.unique(x))}. Lower the degree."
+        )
+    if raw:
+        matrix = x[:, None] ** np.arange(1, degree + 1)
+    else:
+        matrix = evaluate.learn(node, lambda: orthogonal_polynomials(x, degree)).evaluate(x)
+    names = tuple(str(j) for j in range(1, degree + 1)) if degree > 1 else ("",)
+    return Columns(matrix, names)
+
+
+def _scale(evaluate: Evaluator, node: Call) -> Vector:
+    """(x − mean) / sd, the sd with n − 1; center = FALSE or scale = FALSE leave one out."""
+    source = evaluate.option(node, "x", 0)
+    if source is None:
+        raise evaluate.complain(node, f"{node.function}() needs a column.", "Write scale(x).")
+    x = evaluate.numbers(source)
+    center, spread = evaluate.option(node, "center", 1), evaluate.option(node, "scale", 2)
+    centred = center is None or bool(evaluate.arithmetic(center))
+    scaled = node.function == "scale" and (spread is None or bool(evaluate.arithmetic(spread)))
+
+    def moments() -> tuple[float, float]:
+        mean = float(x.mean()) if centred else 0.0
+        freedom = max(len(x) - 1, 1)
+        sd = float(np.sqrt(((x - mean) ** 2).sum() / freedom)) if scaled else 1.0
+        if sd == 0.0:
+            raise DataError(
+                f"{deparse(node)} divides by zero: {deparse(source)} does not vary. Remove it."
+            )
+        return mean, sd
+
+    mean, sd = evaluate.learn(node, moments)
+    return (x - mean) / sd
+
+
+def _as_numeric(evaluate: Evaluator, node: Call) -> Vector:
+    """Numbers as they are; levels that read as numbers, as those numbers."""
+    found = evaluate.value(evaluate.only_argument(node))
+    if isinstance(found, Columns):
+        raise evaluate.complain(node, "as.numeric() takes one column.", "")
+    if not isinstance(found, Factor):
+        return found.astype(np.float64)
+    if found.logical:
+        return found.codes.astype(np.float64)
+    try:
+        values = [float(level) for level in found.levels]
+    except ValueError:
+        raise evaluate.complain(
+            node, f"The levels {', '.join(found.levels[:3])} ... are not numbers.", ""
+        ) from None
+    return np.array([*values, np.nan])[found.codes]
+
+
+def as_factor(value: Value, name: str) -> Factor:
+    """Levels of any variable of one column."""
+    if isinstance(value, Columns):
+        raise FormulaError(f"{name} has several columns and cannot be a factor.")
+    return value if isinstance(value, Factor) else factorize(value).without_unused_levels()
+
+
+def _constants(evaluate: Evaluator, node: Node) -> tuple[str, ...]:
+    """Levels written in a formula: "b", 2 or c("b", "a")."""
+    match node:
+        case Text():
+            return (node.value,)
+        case Number():
+            return (f"{node.value:.15g}",)
+        case Call(function="c") if node.arguments:
+            return tuple(level for a in node.arguments for level in _constants(evaluate, a))
+        case _:
+            raise evaluate.complain(
+                node, f"{deparse(node)} is not a level.", 'Write levels in quotes: "b".'
+            )
+
+
+_CONSTANTS = {"TRUE": 1.0, "T": 1.0, "FALSE": 0.0, "F": 0.0, "pi": np.pi}
+assert {*_CONSTANTS, "NULL"} == CONSTANTS
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "*": np.multiply,
+        "/": np.divide,
+        "^": np.float_power,
+        "**": np.float_power,
+        "%%": np.mod,
+        "%/%": np.floor_divide,
+        "<": np.less,
+        ">": np.greater,
+        "<=": np.less_equal,
+        ">=": np.greater_equal,
+        "==": np.equal,
+        "!=": np.not_equal,
+        "&": np.logical_and,
+        "&&": np.logical_and,
+        "|": np.logical_or,
+        "||": np.logical_or,
+    }
+)
+_ELEMENTWISE: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "log": np.log,
+        "log2": np.log2,
+        "log10": np.log10,
+        "log1p": np.log1p,
+        "exp": np.exp,
+        "expm1": np.expm1,
+        "sqrt": np.sqrt,
+        "abs": np.abs,
+        "sign": np.sign,
+        "sin": np.sin,
+        "cos": np.cos,
+        "tan": np.tan,
+        "asin": np.arcsin,
+        "acos": np.arccos,
+        "atan": np.arctan,
+        "tanh": np.tanh,
+        "floor": np.floor,
+        "ceiling": np.ceil,
+        "trunc": np.trunc,
+        "round": np.round,
+        "I": np.positive,
+        "identity": np.positive,
+    }
+)
+_AGGREGATES: Mapping[str, Callable[[Vector], Any]] = MappingProxyType(
+    {
+        "mean": np.mean,
+        "median": np.median,
+        "min": np.min,
+        "max": np.max,
+        "sum": np.sum,
+        "sd": lambda x: np.std(x, ddof=1) if len(x) > 1 else np.nan,
+    }
+)
+_MAKERS: Mapping[str, Callable[[Evaluator, Call], Value]] = MappingProxyType(
+    {
+        "factor": _factor,
+        "as.factor": _factor,
+        "ordered": _factor,
+        "as.ordered": _factor,
+        "C": _coded,
+        "relevel": _relevel,
+        "interaction": _interaction,
+        "numFactor": _num_factor,
+        "poly": _poly,
+        "scale": _scale,
+        "center": _scale,
+        "as.numeric": _as_numeric,
+    }
+)

@@ -1,0 +1,339 @@
+"""The rows and columns of the user's table that a model uses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from henderson.arrays import Vector
+from henderson.design.columns import Table, Variable, native_table, open_table, read_array
+from henderson.design.contrasts import contrasts_named
+from henderson.design.evaluation import Evaluator, columns_used
+from henderson.design.factors import Factor
+from henderson.design.model_matrix import ContrastChoice
+from henderson.design.response import ObservedResponse, observe_response
+from henderson.errors import DataError, FormulaError, did_you_mean
+from henderson.formula import Formula
+from henderson.formula.syntax_tree import CONSTANTS, parse_expression, quoted
+from henderson.formula.tokens import find_name
+
+PerRow: TypeAlias = str | ArrayLike | None  # a column, an expression over columns, or values
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFrame:
+    """What the formulas read, in the rows that are complete.
+
+    `rows` (n,) are the positions of these rows in the user's table, which had `n_given`.
+    `missing` counts the missing values of each variable that has some; a row can count in
+    several. `n_zero_weight` rows were dropped for having no weight: they carry no
+    information, and kept they would count as observations.
+    `offsets` holds one vector (n,) for each formula, the sum of its offset() terms; the
+    first includes the offset argument. `offset_argument` is that argument where it can be
+    evaluated on new data, and None if it was absent or an array (`offset_is_array`).
+    """
+
+    formulas: tuple[Formula, ...]
+    rows: NDArray[np.int64]
+    n_given: int
+    missing: Mapping[str, int]
+    n_zero_weight: int
+    variables: Mapping[str, Variable]
+    response: ObservedResponse | None
+    weights: Vector | None
+    offsets: tuple[Vector, ...]
+    offset_argument: str | None
+    offset_is_array: bool
+    contrasts: ContrastChoice
+    backend: nw.Implementation
+
+    @property
+    def n(self) -> int:
+        """Rows used."""
+        return len(self.rows)
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows of the user's table that are not used."""
+        return self.n_given - self.n
+
+    def evaluator(self, formula: Formula) -> Evaluator:
+        """Evaluates expressions of one of the formulas over the rows used."""
+        return Evaluator(self.variables, formula.text, self.n, {})
+
+    def table(self, columns: Mapping[str, object]) -> Any:  # noqa: ANN401
+        """A table of the user's own kind from columns of equal length, in the order given."""
+        return native_table(columns, self.backend)
+
+
+def model_frame(
+    formulas: Formula | Sequence[Formula],
+    data: object,
+    *,
+    weights: PerRow = None,
+    offset: PerRow = None,
+    contrasts: ContrastChoice = None,
+    binary: bool = False,
+) -> ModelFrame:
+    """Read what the formulas need and keep the complete rows.
+
+    Parameters
+    ----------
+    formulas
+        One formula for each linear predictor; the response is that of the first.
+    data
+        A pandas, polars or pyarrow table (anything narwhals knows), or a dict of columns.
+        Never written to.
+    weights, offset
+        A column's name, an expression such as "log(effort)", or one value for each row.
+    contrasts
+        "treatment" (the default), "sum", "helmert" or "poly" for all unordered factors, or
+        a mapping from factor to one of them. Ordered factors get "poly" unless named.
+    binary
+        Whether the response may be successes out of trials; see `observe_response`.
+
+    Returns
+    -------
+    ModelFrame
+        Missing values (NaN, None, null) in any variable used, and zero weights, drop the row.
+
+    Raises
+    ------
+    DataError
+        For an unknown column, infinite values, no rows left, weights that are negative, all
+        zero or not numbers, values of the wrong length, a response of the wrong kind.
+    FormulaError
+        For a function that does not exist or gets wrong arguments.
+    """
+    formulas = (formulas,) if isinstance(formulas, Formula) else tuple(formulas)
+    table = open_table(data)
+    variables: dict[str, Variable] = {}
+    for formula in formulas:
+        for expression in _expressions(formula):
+            read_expression(expression, formula.text, table, variables)
+    weights = read_argument("weights", weights, table, variables)
+    offset = read_argument("offset", offset, table, variables)
+    builder = _Builder(formulas, table, variables, contrasts)
+    return builder.frame(weights, offset, binary=binary)
+
+
+def read_expression(
+    expression: str, text: str, table: Table, variables: dict[str, Variable]
+) -> None:
+    """Read the columns that an expression of the formula `text` uses into `variables`."""
+    for name in columns_used(parse_expression(expression)):
+        if name not in variables and (name in table.names or name not in CONSTANTS):
+            variables[name] = read_column(table, name, text)
+
+
+def read_column(table: Table, name: str, text: str) -> Variable:
+    """One column that the formula `text` names; a caret shows one that is not there."""
+    if name in table.names:
+        return table.read(name)
+    listed = ", ".join(table.names[:20]) + (", ..." if len(table.names) > 20 else "")
+    problem = f"There is no column {name!r} in the data."
+    hint = f"{did_you_mean(name, list(table.names))}Columns: {listed}."
+    place = find_name(text, name)
+    if place is None:
+        raise DataError(f"{problem} {hint}")
+    raise DataError(str(FormulaError.at(text, *place, problem, hint)))
+
+
+def read_argument(
+    argument: str, given: PerRow, table: Table, variables: dict[str, Variable]
+) -> str | NDArray[Any] | None:
+    """`weights` or `offset`: an expression whose columns are now in `variables`, or numbers."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        expression = quoted(given) if given in table.names else given
+        read_expression(expression, expression, table, variables)
+        return expression
+    values = read_array(given if hasattr(given, "__len__") else [given], argument)
+    n = len(values.codes if isinstance(values, Factor) else values)
+    if n != table.n:
+        raise DataError(
+            f"{argument} has {n} values and the data have {table.n} rows. "
+            "Give one value per row, or a column's name."
+        )
+    if isinstance(values, Factor):
+        raise DataError(f"{argument} must be numbers; {values.levels[0]!r} is not.")
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Drops incomplete rows, then evaluates what is not a model matrix."""
+
+    formulas: tuple[Formula, ...]
+    table: Table
+    variables: dict[str, Variable]
+    contrasts: ContrastChoice
+
+    def frame(
+        self,
+        weights: str | NDArray[Any] | None,
+        offset: str | NDArray[Any] | None,
+        *,
+        binary: bool,
+    ) -> ModelFrame:
+        extra = {
+            name: value
+            for name, value in (("weights", weights), ("offset", offset))
+            if isinstance(value, np.ndarray)
+        }
+        keep, missing = complete_rows(self.variables, extra, self.table.n)
+        weighed, n_zero = self.positive_weights(weights, keep)
+        rows = np.flatnonzero(weighed)
+        variables = {
+            name: _at(value, rows, self.table.n) for name, value in self.variables.items()
+        }
+        _check_contrasts(self.contrasts, variables)
+        frame = ModelFrame(
+            formulas=self.formulas,
+            rows=rows,
+            n_given=self.table.n,
+            missing=missing,
+            n_zero_weight=n_zero,
+            variables=variables,
+            response=None,
+            weights=None,
+            offsets=(),
+            offset_argument=offset if isinstance(offset, str) else None,
+            offset_is_array=offset is not None and not isinstance(offset, str),
+            contrasts=self.contrasts,
+            backend=self.table.backend,
+        )
+        weight = _argument_values(weights, frame)
+        added = _argument_values(offset, frame)
+        offsets = [offset_of(f, frame.evaluator(f)) for f in self.formulas]
+        if added is not None:
+            offsets[0] = offsets[0] + added
+        first = self.formulas[0]
+        response = (
+            None
+            if first.response is None
+            else observe_response(first.response, frame.evaluator(first), weight, binary=binary)
+        )
+        return replace(frame, response=response, weights=weight, offsets=tuple(offsets))
+
+    def positive_weights(
+        self, weights: str | NDArray[Any] | None, keep: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], int]:
+        """The rows to keep that have a weight above zero, and how many have zero."""
+        if weights is None:
+            return keep, 0
+        rows = np.flatnonzero(keep)
+        if isinstance(weights, str):
+            taken = {k: _at(v, rows, self.table.n) for k, v in self.variables.items()}
+            values = Evaluator(taken, weights, len(rows), {}).numbers(parse_expression(weights))
+        else:
+            values = weights[rows]
+        label = weights.strip("`") if isinstance(weights, str) else "weights"
+        if not np.isfinite(values).all():
+            raise DataError(
+                f"The weights {label!r} are not all finite. Correct or remove them."
+            )
+        if (values < 0).any():
+            row = int(np.argmax(values < 0))
+            raise DataError(
+                f"The weights {label!r} have a negative value ({values[row]:.6g} in row "
+                f"{rows[row]}, counting from 0). Weights are 0 or more."
+            )
+        if not (values > 0).any():
+            raise DataError(f"The weights {label!r} are all zero. Give a positive weight.")
+        kept = keep.copy()
+        kept[rows[values == 0]] = False
+        return kept, int((values == 0).sum())
+
+
+def complete_rows(
+    variables: Mapping[str, Variable], extra: Mapping[str, NDArray[Any]], n: int
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Which rows have every variable, and how many values each one lacks.
+
+    Raises
+    ------
+    DataError
+        For an infinite value, or if no row is complete.
+    """
+    keep = np.ones(n, dtype=bool)
+    missing: dict[str, int] = {}
+    for name, value in (*variables.items(), *extra.items()):
+        absent = missing_values(name, value)
+        if absent is None:
+            continue
+        missing[name] = int(absent.sum())
+        keep &= ~absent
+    if not keep.any():
+        counts = ", ".join(f"{name}: {count}" for name, count in missing.items())
+        raise DataError(
+            f"No row has a value in every variable used; missing values of {n} rows: {counts}. "
+            "Leave out the variable that is missing, or fill it in."
+        )
+    return keep, missing
+
+
+def missing_values(name: str, value: Variable) -> NDArray[np.bool_] | None:
+    """Which values are missing (n,), or None if none is; an infinite value is an error."""
+    if isinstance(value, Factor):
+        return value.missing if value.codes.min(initial=0) < 0 else None
+    if value.dtype.kind != "f" or np.isfinite(value.sum()):
+        return None
+    if np.isinf(value).any():
+        row = int(np.argmax(np.isinf(value)))
+        raise DataError(
+            f"Column {name!r} has an infinite value in row {row} (counting from 0). "
+            "Correct it or remove the row."
+        )
+    absent = np.isnan(value)
+    return absent if absent.any() else None
+
+
+def offset_of(formula: Formula, evaluate: Evaluator) -> Vector:
+    """The sum of the formula's offset() terms, zero without any; shape (n,)."""
+    total = np.zeros(evaluate.n)
+    for expression in formula.offsets:
+        total += evaluate.numbers(parse_expression(expression))
+    return total
+
+
+def _expressions(formula: Formula) -> list[str]:
+    response = formula.response.expressions if formula.response else ()
+    random = (text for term in formula.random for text in (term.effects, *term.group))
+    return [*response, formula.fixed, *formula.offsets, *random]
+
+
+def _argument_values(given: str | NDArray[Any] | None, frame: ModelFrame) -> Vector | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        evaluate = Evaluator(frame.variables, given, frame.n, {})
+        return evaluate.numbers(parse_expression(given))
+    return given[frame.rows].astype(np.float64)
+
+
+def _at(value: Variable, rows: NDArray[np.int64], n: int) -> Variable:
+    """The variable in the rows kept, without levels that occur in none of them."""
+    if isinstance(value, Factor):
+        taken = value if len(rows) == n else value.take(rows)
+        return taken.without_unused_levels()
+    return value if len(rows) == n else value[rows]
+
+
+def _check_contrasts(contrasts: ContrastChoice, variables: Mapping[str, Variable]) -> None:
+    if isinstance(contrasts, str):
+        contrasts_named(contrasts)
+        return
+    for factor, name in (contrasts or {}).items():
+        contrasts_named(name)
+        used = columns_used(parse_expression(factor)) if factor not in variables else ()
+        unknown = [column for column in used if column not in variables]
+        if unknown:
+            raise DataError(
+                f"contrasts names {factor!r}, which the model does not use. "
+                f"{did_you_mean(factor, list(variables))}"
+            )

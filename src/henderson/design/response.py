@@ -1,0 +1,127 @@
+"""The left-hand side: what was observed, out of how many, and with what weight."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from henderson.arrays import Vector
+from henderson.design.evaluation import Evaluator
+from henderson.design.factors import Factor
+from henderson.errors import DataError
+from henderson.formula import ResponseTerm
+from henderson.formula.syntax_tree import parse_expression
+
+_WHOLE = 1e-3  # how far proportion × trials may be from a whole number and be rounded to it
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedResponse:
+    """The response on its own scale; all arrays (n,).
+
+    For a binary family `y` counts successes out of `trials`. Otherwise `y` is the response
+    and `trials` is one. `weights` multiply what is left for them to weigh: ones if they were
+    used as trials. `events` names the levels (failure, success) of a two-level response.
+    """
+
+    label: str
+    y: Vector
+    trials: Vector
+    weights: Vector
+    events: tuple[str, str] | None = None
+
+
+def observe_response(
+    term: ResponseTerm, evaluate: Evaluator, weights: Vector | None, *, binary: bool
+) -> ObservedResponse:
+    """Read the response; `binary` lets it be successes out of trials.
+
+    With `binary`: cbind(successes, failures); successes/trials; 0/1, truth values or two
+    levels, the second being success; or a proportion whose trials are the weights. Where a
+    ratio also has weights, they are the trials. Weights of cbind() multiply.
+    """
+    ones = np.ones(evaluate.n)
+    given = ones if weights is None else weights
+    parts = [parse_expression(text) for text in term.expressions]
+    if term.kind == "cbind":
+        if not binary:
+            raise DataError(
+                f"The response {term.text} counts successes and failures, which needs the "
+                'binomial or a related family. Give family="binomial".'
+            )
+        success, failure = (evaluate.numbers(part) for part in parts)
+        _refuse_negative(term.expressions[0], success)
+        _refuse_negative(term.expressions[1], failure)
+        return ObservedResponse(term.text, success, success + failure, given)
+    if term.kind == "ratio" and binary:
+        success, trials = (evaluate.numbers(part) for part in parts)
+        _refuse_negative(term.expressions[0], success)
+        _check_trials(term, success, trials)
+        if weights is None:
+            return ObservedResponse(term.text, success, trials, ones)
+        return ObservedResponse(term.text, _whole(success / trials * weights), weights, ones)
+    if term.kind == "ratio":
+        return ObservedResponse(
+            term.text, evaluate.numbers(parse_expression(term.text)), ones, given
+        )
+    value = evaluate.value(parts[0])
+    if binary:
+        y, events = _successes(term.text, value, evaluate)
+        if weights is None:
+            return ObservedResponse(term.text, y, ones, ones, events)
+        return ObservedResponse(term.text, _whole(y * weights), weights, ones, events)
+    if isinstance(value, Factor) and not value.logical:
+        shown = ", ".join(map(repr, value.levels[:3]))
+        raise DataError(
+            f"The response {term.text!r} holds levels ({shown}{' ...' * (len(value.levels) > 3)})"
+            ", and this family needs numbers. Convert it, or choose a binomial family for two "
+            "levels."
+        )
+    return ObservedResponse(term.text, evaluate.numbers(parts[0]).copy(), ones, given)
+
+
+def _successes(
+    label: str, value: object, evaluate: Evaluator
+) -> tuple[Vector, tuple[str, str] | None]:
+    if not isinstance(value, Factor):
+        return evaluate.numbers(parse_expression(label)).copy(), None
+    if value.logical:
+        return value.codes.astype(np.float64), ("FALSE", "TRUE")
+    if len(value.levels) != 2:
+        shown = ", ".join(map(repr, value.levels[:5]))
+        raise DataError(
+            f"The response {label!r} has {len(value.levels)} levels ({shown}"
+            f"{', ...' * (len(value.levels) > 5)}); a binary response has two. "
+            "Choose the event to model, such as I(x == 'level')."
+        )
+    return value.codes.astype(np.float64), (value.levels[0], value.levels[1])
+
+
+def _whole(successes: Vector) -> Vector:
+    """Proportion × trials to the whole number it was computed from, where it is near one."""
+    near = np.round(successes)
+    return np.where(np.abs(successes - near) < _WHOLE, near, successes)
+
+
+def _refuse_negative(expression: str, counts: Vector) -> None:
+    if (counts < 0).any():
+        row = int(np.argmax(counts < 0))
+        raise DataError(
+            f"{expression} is negative ({counts[row]:.6g}) in the response. "
+            "Counts of successes and failures cannot be below 0."
+        )
+
+
+def _check_trials(term: ResponseTerm, success: Vector, trials: Vector) -> None:
+    numerator, denominator = term.expressions
+    if (trials <= 0).any():
+        row = int(np.argmax(trials <= 0))
+        raise DataError(
+            f"{denominator}, the number of trials, is {trials[row]:.6g} in some row. "
+            "Remove rows without trials."
+        )
+    if (success > trials).any():
+        row = int(np.argmax(success > trials))
+        raise DataError(
+            f"{numerator} is {success[row]:.6g} where {denominator} is only {trials[row]:.6g}: "
+            "more successes than trials. Check the two columns."
+        )
