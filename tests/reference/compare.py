@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from henderson.fitted_model import FittedModel
 
 import henderson as hd
 from henderson.estimation.estimates import Estimates, TermEstimates
-from henderson.fitted_model import FittedModel
 from tests.reference.corpus import Case, Mode, Variance, cases
 
 Terms = tuple[TermEstimates, ...]
