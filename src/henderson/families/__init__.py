@@ -1,0 +1,29 @@
+"""Families: the conditional distributions of the response."""
+
+from henderson.families.base import Derivatives, Family
+from henderson.families.beta import Beta
+from henderson.families.binomial import Binomial
+from henderson.families.gamma import Gamma
+from henderson.families.gaussian import Gaussian
+from henderson.families.nbinom1 import NegativeBinomial1
+from henderson.families.nbinom2 import NegativeBinomial2
+from henderson.families.poisson import Poisson
+from henderson.families.registry import FAMILIES, family_named
+from henderson.families.response import Response
+from henderson.families.student_t import StudentT
+
+__all__ = [
+    "FAMILIES",
+    "Beta",
+    "Binomial",
+    "Derivatives",
+    "Family",
+    "Gamma",
+    "Gaussian",
+    "NegativeBinomial1",
+    "NegativeBinomial2",
+    "Poisson",
+    "Response",
+    "StudentT",
+    "family_named",
+]

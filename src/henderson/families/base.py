@@ -1,0 +1,202 @@
+"""What a family is: a conditional distribution of y given its linear predictors."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from henderson import _core
+from henderson.arrays import Matrix, Vector
+from henderson.errors import ModelError, did_you_mean
+from henderson.families.response import Response
+from henderson.links import InverseLink, Link, link_named
+
+_NO_CONSTANTS = np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Derivatives:
+    """Weighted log densities and their derivatives in the K linear predictors, by row.
+
+    The columns of d1, d2, d3 are the derivatives in lexicographic order: for K = 2
+    d2 = [00, 01, 11] and d3 = [000, 001, 011, 111]. Orders that were not asked for are None.
+    """
+
+    value: Vector  # (n,)
+    d1: Matrix | None  # (n, K)
+    d2: Matrix | None  # (n, K(K+1)/2)
+    d3: Matrix | None  # (n, K(K+1)(K+2)/6)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Family(ABC):
+    """A conditional distribution with a link for its mean.
+
+    Its linear predictors are named in `predictors`. In every method `eta` (n, K) has them as
+    columns, in that order: "location" is g(μ) by the link; "dispersion" is the logarithm of
+    the dispersion parameter, "shape" that of a further one. `size` (n,) is as in `Response`.
+    """
+
+    name: ClassVar[str]
+    links: ClassVar[tuple[str, ...]]  # allowed ones, the default first
+    discrete: ClassVar[bool] = False
+    counts_trials: ClassVar[bool] = False  # y is a number of successes out of size
+    dispersion_label: ClassVar[str] = ""  # what e^dispersion is, for summaries
+    concave_links: ClassVar[frozenset[str]] = frozenset()
+
+    link: Link
+
+    def __init__(self, link: str | Link | None = None) -> None:
+        chosen = self.links[0] if link is None else link
+        name = chosen if isinstance(chosen, str) else chosen.name
+        if name not in self.links:
+            raise ModelError(
+                f"The {self.name} family has no link {name!r}. "
+                f"{did_you_mean(name, list(self.links))}Choose one of {', '.join(self.links)}."
+            )
+        object.__setattr__(self, "link", link_named(name))
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Names of the K linear predictors."""
+        return ("location", "dispersion")
+
+    @property
+    def has_dispersion(self) -> bool:
+        """Whether there is a dispersion parameter to estimate."""
+        return "dispersion" in self.predictors
+
+    @property
+    def is_quadratic(self) -> bool:
+        """Whether the log density is a quadratic function of the location predictor."""
+        return False
+
+    @property
+    def is_log_concave(self) -> bool:
+        """Whether the log density is concave in the location predictor, for all y."""
+        return self.link.name in self.concave_links
+
+    @property
+    def core_name(self) -> str:
+        """Name of the log density in the compiled core."""
+        return self.name
+
+    @property
+    def constants(self) -> Vector:
+        """Numbers the log density needs that are not estimated."""
+        return _NO_CONSTANTS
+
+    def response(self, y: Vector, trials: Vector, weights: Vector) -> Response:
+        """The response from what was observed and the weights that are left; all (n,)."""
+        return Response.of(y, None, weights)
+
+    def log_density(self, response: Response, eta: Matrix, order: int = 0) -> Derivatives:
+        """weight × log f(y | η) and its derivatives in η up to `order`.
+
+        Parameters
+        ----------
+        response : Response
+            n observations.
+        eta : (n, K) array
+            The linear predictors.
+        order : {0, 1, 2, 3}
+            Highest derivative.
+
+        Returns
+        -------
+        Derivatives
+            −∞ with NaN derivatives where the link gives a mean that the family cannot have.
+        """
+        n, K = response.y.size, len(self.predictors)
+        columns = (K, K * (K + 1) // 2, K * (K + 1) * (K + 2) // 6)
+        value = np.empty(n)
+        d1, d2, d3 = (
+            np.empty((n, columns[degree])) if order > degree else None for degree in range(3)
+        )
+        _core.log_density(
+            self.core_name,
+            self.link.name,
+            self.constants,
+            response.y,
+            response.size,
+            response.weight,
+            np.ascontiguousarray(eta, dtype=np.float64),
+            order,
+            value,
+            d1,
+            d2,
+            d3,
+        )
+        return Derivatives(value, d1, d2, d3)
+
+    def inverse_link(self, location: Vector) -> InverseLink:
+        """μ, its derivatives in η and 1 − μ, of the location predictor (n,)."""
+        return self.link.inverse(location)
+
+    def mean(self, eta: Matrix) -> Vector:
+        """The mean μ of `observed`, shape (n,)."""
+        return self.link.mean(eta[:, 0])
+
+    def dispersion(self, eta: Matrix) -> Vector:
+        """The dispersion parameter φ = e^δ, shape (n,)."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.exp(eta[:, 1])
+
+    def observed(self, response: Response) -> Vector:
+        """The observations on the scale of the mean: y, or y / size where it counts trials."""
+        return response.y
+
+    @abstractmethod
+    def variance(self, eta: Matrix, size: Vector) -> Vector:
+        """The variance of `observed`, shape (n,)."""
+
+    @abstractmethod
+    def cdf(self, y: Vector, size: Vector, eta: Matrix) -> Vector:
+        """P(Y ≤ y), shape (n,)."""
+
+    @abstractmethod
+    def quantile(self, probability: Vector, size: Vector, eta: Matrix) -> Vector:
+        """The smallest y with P(Y ≤ y) ≥ probability, shape (n,); probability in (0, 1)."""
+
+    @abstractmethod
+    def simulate(self, size: Vector, eta: Matrix, rng: np.random.Generator) -> Vector:
+        """One draw of y a row, shape (n,)."""
+
+    @abstractmethod
+    def unit_deviance(self, response: Response, eta: Matrix) -> Vector:
+        """The contribution of each row to the deviance, at least 0, without weight.
+
+        Deviance residuals are sign(y − μ) √(weight × unit deviance).
+        """
+
+    @abstractmethod
+    def check_response(self, response: Response, name: str, rows: Vector | None = None) -> None:
+        """Refuse observations outside the support.
+
+        Parameters
+        ----------
+        response : Response
+            n observations.
+        name : str
+            What the user calls the response, for the message.
+        rows : (n,) array, optional
+            The rows of the user's table these are, counted from 0. Default: 0, 1, 2, ...
+
+        Raises
+        ------
+        DataError
+            Naming the response, the first value that is refused, its row, and the remedy.
+        """
+
+    @abstractmethod
+    def initial_mean(self, response: Response) -> Vector:
+        """A mean inside the support near each observation, shape (n,), to start from."""
+
+    def initial_location(self, response: Response) -> Vector:
+        """A finite location predictor near each observation, shape (n,), to start from."""
+        return self.link.link(self.initial_mean(response))
+
+    @abstractmethod
+    def initial_dispersion(self, response: Response) -> Vector:
+        """Starting values of the predictors after the location, shape (K − 1,)."""

@@ -1,0 +1,93 @@
+"""Families by name."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from henderson.errors import ModelError, did_you_mean
+from henderson.families.base import Family
+from henderson.families.beta import Beta
+from henderson.families.binomial import Binomial
+from henderson.families.gamma import Gamma
+from henderson.families.gaussian import Gaussian
+from henderson.families.nbinom1 import NegativeBinomial1
+from henderson.families.nbinom2 import NegativeBinomial2
+from henderson.families.poisson import Poisson
+from henderson.families.student_t import StudentT
+
+FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
+    {
+        family.name: family
+        for family in (
+            Gaussian,
+            Binomial,
+            Poisson,
+            NegativeBinomial1,
+            NegativeBinomial2,
+            Gamma,
+            Beta,
+            StudentT,
+        )
+    }
+)
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "normal": "gaussian",
+        "bernoulli": "binomial",
+        "negative_binomial": "nbinom2",
+        "negbinomial": "nbinom2",
+        "nb": "nbinom2",
+        "nb1": "nbinom1",
+        "nb2": "nbinom2",
+        "negative_binomial1": "nbinom1",
+        "negative_binomial2": "nbinom2",
+        "beta_family": "beta",
+        "student": "t",
+        "student_t": "t",
+        "t_family": "t",
+    }
+)
+
+_CALL = re.compile(r"(?P<name>[\w.]+)\s*\(\s*(?:link\s*=\s*)?[\"']?(?P<link>\w*)[\"']?\s*\)")
+
+
+def family_named(name: str, link: str | None = None) -> Family:
+    """Look up a family.
+
+    Parameters
+    ----------
+    name : str
+        One of "gaussian", "binomial", "poisson", "nbinom1", "nbinom2", "gamma", "beta", "t",
+        or another name these go by, in upper or lower case. The link may follow in
+        parentheses, as in R: "binomial(probit)".
+    link : str, optional
+        Default: the family's own.
+
+    Returns
+    -------
+    Family
+
+    Raises
+    ------
+    ModelError
+        If there is no such family or it has no such link; the message names the nearest one.
+
+    Examples
+    --------
+    >>> family_named("Gamma", link="inverse")
+    Gamma(link=Inverse())
+    >>> family_named("binomial(link = 'probit')")
+    Binomial(link=Probit())
+    """
+    call = _CALL.fullmatch(name.strip())
+    if call and link is None:
+        name, link = call["name"], call["link"] or None
+    key = name.strip().lower().replace(".", "_").replace("-", "_")
+    key = ALIASES.get(key, key)
+    if key not in FAMILIES:
+        raise ModelError(
+            f"There is no family called {name!r}. "
+            f"{did_you_mean(key, [*FAMILIES, *ALIASES])}Known: {', '.join(FAMILIES)}."
+        )
+    return FAMILIES[key](link=link)  # pyright: ignore[reportCallIssue]

@@ -1,0 +1,243 @@
+"""Links: how the mean depends on its linear predictor, with three derivatives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, final
+
+import numpy as np
+from scipy import special
+
+from henderson.arrays import Vector
+from henderson.errors import ModelError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class InverseLink:
+    """μ = h(η) and what follows from it; every field has shape (n,)."""
+
+    mu: Vector
+    dmu: Vector  # dμ/dη
+    d2mu: Vector  # d²μ/dη²
+    d3mu: Vector  # d³μ/dη³: the gradient of the Laplace approximation needs it
+    complement: Vector  # 1 − μ, kept because 1 − mu has no digits left once μ rounds to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Link(ABC):
+    """A link η = g(μ) and its inverse μ = h(η)."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def link(self, mu: Vector) -> Vector:
+        """η = g(μ)."""
+
+    @abstractmethod
+    def inverse(self, eta: Vector) -> InverseLink:
+        """μ = h(η) with three derivatives. Infinite or NaN where η is outside the domain."""
+
+    def mean(self, eta: Vector) -> Vector:
+        """μ = h(η)."""
+        return self.inverse(eta).mu
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Identity(Link):
+    """g(μ) = μ."""
+
+    name = "identity"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = μ."""
+        return np.array(mu, dtype=np.float64)
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """h = η, h′ = 1."""
+        zero = np.zeros_like(eta)
+        return InverseLink(
+            mu=np.array(eta), dmu=zero + 1.0, d2mu=zero, d3mu=zero, complement=1.0 - eta
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Log(Link):
+    """g(μ) = log μ, for μ > 0."""
+
+    name = "log"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = log μ."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(mu)
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """h = h′ = h″ = h‴ = e^η."""
+        with np.errstate(over="ignore", under="ignore"):
+            mu, complement = np.exp(eta), -np.expm1(eta)
+        return InverseLink(mu=mu, dmu=mu, d2mu=mu, d3mu=mu, complement=complement)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sqrt(Link):
+    """g(μ) = √μ, for μ ≥ 0. The inverse is η² for η of either sign, as in R's families."""
+
+    name = "sqrt"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = √μ."""
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(mu)
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """h = η², h′ = 2η, h″ = 2."""
+        zero = np.zeros_like(eta)
+        return InverseLink(
+            mu=eta * eta,
+            dmu=2.0 * eta,
+            d2mu=zero + 2.0,
+            d3mu=zero,
+            complement=(1.0 - eta) * (1.0 + eta),
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Inverse(Link):
+    """g(μ) = 1/μ."""
+
+    name = "inverse"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = 1/μ."""
+        with np.errstate(divide="ignore"):
+            return 1.0 / mu
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """h = 1/η, h′ = −h², h″ = 2h³, h‴ = −6h⁴."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+            mu = 1.0 / eta
+            return InverseLink(
+                mu=mu,
+                dmu=-(mu**2),
+                d2mu=2.0 * mu**3,
+                d3mu=-6.0 * mu**4,
+                complement=(eta - 1.0) * mu,
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Logit(Link):
+    """g(μ) = log(μ / (1 − μ)), for 0 < μ < 1."""
+
+    name = "logit"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = log(μ / (1 − μ))."""
+        return special.logit(mu)
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """h = 1 / (1 + e^−η), h′ = h(1 − h), h″ = (1 − 2h) h′, h‴ = (1 − 6h′) h′."""
+        mu, complement = special.expit(eta), special.expit(-eta)
+        with np.errstate(under="ignore"):
+            dmu = mu * complement
+            return InverseLink(
+                mu=mu,
+                dmu=dmu,
+                d2mu=(complement - mu) * dmu,
+                d3mu=(1.0 - 6.0 * dmu) * dmu,
+                complement=complement,
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Probit(Link):
+    """g(μ) = Φ⁻¹(μ), for 0 < μ < 1; Φ is the standard normal distribution function."""
+
+    name = "probit"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = Φ⁻¹(μ)."""
+        return special.ndtri(mu)
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """h = Φ(η), h′ = φ(η), h″ = −η h′, h‴ = (η² − 1) h′."""
+        with np.errstate(under="ignore"):
+            dmu = np.exp(-0.5 * eta * eta) / np.sqrt(2.0 * np.pi)
+            return InverseLink(
+                mu=special.ndtr(eta),
+                dmu=dmu,
+                d2mu=-eta * dmu,
+                d3mu=(eta * eta - 1.0) * dmu,
+                complement=special.ndtr(-eta),
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CLogLog(Link):
+    """Complementary log-log: g(μ) = log(−log(1 − μ)), for 0 < μ < 1."""
+
+    name = "cloglog"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = log(−log(1 − μ))."""
+        with np.errstate(divide="ignore"):
+            return np.log(-np.log1p(-mu))
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """With a = e^η: h = 1 − e^−a, h′ = a e^−a, h″ = (1 − a) h′, h‴ = (1 − 3a + a²) h′."""
+        with np.errstate(under="ignore"):
+            a = np.exp(np.minimum(eta, 300.0))  # all derivatives are 0 long before
+            dmu = a * np.exp(-a)
+            return InverseLink(
+                mu=-np.expm1(-a),
+                dmu=dmu,
+                d2mu=(1.0 - a) * dmu,
+                d3mu=(1.0 - 3.0 * a + a * a) * dmu,
+                complement=np.exp(-a),
+            )
+
+
+LINKS: Mapping[str, Link] = MappingProxyType(
+    {
+        link.name: link
+        for link in (Identity(), Log(), Logit(), Probit(), CLogLog(), Inverse(), Sqrt())
+    }
+)
+
+
+def link_named(name: str) -> Link:
+    """Look up a link.
+
+    Parameters
+    ----------
+    name : str
+        One of "identity", "log", "logit", "probit", "cloglog", "inverse", "sqrt".
+
+    Returns
+    -------
+    Link
+
+    Raises
+    ------
+    ModelError
+        If there is no such link; the message names the nearest one.
+
+    Examples
+    --------
+    >>> link_named("logit").mean(np.array([0.0]))
+    array([0.5])
+    """
+    if name in LINKS:
+        return LINKS[name]
+    raise ModelError(
+        f"There is no link called {name!r}. {did_you_mean(name, list(LINKS))}"
+        f"Known: {', '.join(LINKS)}."
+    )
