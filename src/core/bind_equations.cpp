@@ -27,6 +27,10 @@ void need(bool holds, const char* what) {
     if (!holds) throw std::invalid_argument(what);
 }
 
+template <class Array> int columns_of(const Array& array) {
+    return array.ndim() == 2 ? int(array.shape(1)) : 1;
+}
+
 Term term_of(nb::tuple given) {
     Term term{};
     term.predictor = nb::cast<int>(given[0]);
@@ -61,7 +65,7 @@ std::vector<Term> terms_of(nb::list given) {
 void bind_equations(nb::module_& m) {
     m.def("load_lapack", &lapack::load);
     m.def("plan_elimination", [](nb::list terms) {
-        Plan plan = Equations::plan(0, terms_of(terms));
+        Plan plan = Equations::plan(terms_of(terms));
         return nb::make_tuple(plan.leaf_terms, plan.work);
     });
 
@@ -70,6 +74,7 @@ void bind_equations(nb::module_& m) {
              [](Equations* self, int64_t n, int predictors, nb::list terms, int leaf_terms) {
                  new (self) Equations(n, predictors, terms_of(terms), leaf_terms);
              })
+        .def_ro("n", &Equations::n)
         .def_ro("q", &Equations::q)
         .def_ro("q_leaf", &Equations::q_leaf)
         .def("trees", [](const Equations& e) { return e.tree_of_nodes(); })
@@ -81,10 +86,10 @@ void bind_equations(nb::module_& m) {
              })
         .def("z_transpose_times",
              [](const Equations& e, In v, Out out) {
-                 int64_t m = e.n ? int64_t(v.size()) / (e.n * e.predictors) : 0;
-                 need(int64_t(out.size()) == e.q * m, "shape of out");
+                 int m = columns_of(out);
+                 need(int64_t(v.size()) == e.n * e.predictors * m, "shape of v");
                  nb::gil_scoped_release release;
-                 e.z_transpose_times(v.data(), int(m), out.data());
+                 e.z_transpose_times(v.data(), m, out.data());
              })
         .def("z_times",
              [](const Equations& e, In b, Out out) {
@@ -100,7 +105,7 @@ void bind_equations(nb::module_& m) {
              })
         .def("eliminate",
              [](Equations& e, In templates, Out tail, Out border, Out gram) {
-                 int m = e.q ? int(border.size() / e.q) : 0;
+                 int m = columns_of(border);
                  need(int64_t(tail.size()) == int64_t(e.tail()) * e.tail(), "shape of the tail");
                  need(int(gram.size()) == m * m, "shape of gram");
                  nb::gil_scoped_release release;
@@ -111,7 +116,7 @@ void bind_equations(nb::module_& m) {
              })
         .def("forward",
              [](const Equations& e, Out border, Out gram) {
-                 int m = e.q ? int(border.size() / e.q) : 0;
+                 int m = columns_of(border);
                  need(int(gram.size()) == m * m, "shape of gram");
                  nb::gil_scoped_release release;
                  e.forward(border.data(), m, gram.data());
@@ -119,13 +124,13 @@ void bind_equations(nb::module_& m) {
         .def("backward",
              [](const Equations& e, Out x) {
                  nb::gil_scoped_release release;
-                 e.backward(x.data(), e.q ? int(x.size() / e.q) : 0);
+                 e.backward(x.data(), columns_of(x));
              })
         .def("multiply",
              [](const Equations& e, In d, Out out) {
                  need(d.size() == out.size(), "shape");
                  nb::gil_scoped_release release;
-                 e.multiply(d.data(), e.q ? int(d.size() / e.q) : 0, out.data());
+                 e.multiply(d.data(), columns_of(d), out.data());
              })
         .def("selected_inverse",
              [](Equations& e, In tail_inverse) {
@@ -138,6 +143,31 @@ void bind_equations(nb::module_& m) {
                  need(templates.size() == out.size(), "shape");
                  nb::gil_scoped_release release;
                  e.template_traces(templates.data(), out.data());
+             })
+        .def("apply_templates",
+             [](const Equations& e, In templates, In x, bool transposed, Out out) {
+                 need(x.size() == out.size(), "shape");
+                 nb::gil_scoped_release release;
+                 e.apply_templates(templates.data(), x.data(), columns_of(x), transposed,
+                                   out.data());
+             })
+        .def("outer_sums",
+             [](const Equations& e, In x, In y, Out out) {
+                 need(x.size() == y.size(), "shape");
+                 nb::gil_scoped_release release;
+                 e.outer_sums(x.data(), y.data(), columns_of(x), out.data());
+             })
+        .def("directions",
+             [](const Equations& e, Ints which, In matrices, In z, Out out) {
+                 need(int(z.size()) == e.q && out.size() == z.size() * which.size(), "shape");
+                 nb::gil_scoped_release release;
+                 e.directions(which.data(), int(which.size()), matrices.data(), z.data(), out.data());
+             })
+        .def("cross_product_blocks",
+             [](const Equations& e, int term, Out out) {
+                 const Term& which = e.terms.at(term);
+                 need(int64_t(out.size()) == int64_t(which.levels) * which.k * which.k, "shape");
+                 e.cross_product_blocks(term, out.data());
              })
         .def("inverse_blocks", [](const Equations& e, int term, Out out) {
             const Term& which = e.terms.at(term);
@@ -152,11 +182,11 @@ void bind_equations(nb::module_& m) {
     });
     m.def("tail_forward", [](In u, int q, Out border, Out gram) {
         nb::gil_scoped_release release;
-        tail_forward(u.data(), q, border.data(), q ? int(border.size() / q) : 0, gram.data());
+        tail_forward(u.data(), q, border.data(), columns_of(border), gram.data());
     });
     m.def("tail_backward", [](In u, int q, Out x) {
         nb::gil_scoped_release release;
-        tail_backward(u.data(), q, x.data(), q ? int(x.size() / q) : 0);
+        tail_backward(u.data(), q, x.data(), columns_of(x));
     });
     m.def("tail_inverse", [](Out u, int q) {
         nb::gil_scoped_release release;

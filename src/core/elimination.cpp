@@ -32,7 +32,7 @@ double dense_seconds(double columns) {  // Cholesky and inverse
 
 }  // namespace
 
-Plan Equations::plan(int64_t n, const std::vector<Term>& terms) {
+Plan Equations::plan(const std::vector<Term>& terms) {
     // Symbolic elimination term by term. It stops where going on is dearer than a dense tail.
     int count = int(terms.size()), nodes = 0;
     double columns = 0;
@@ -46,7 +46,7 @@ Plan Equations::plan(int64_t n, const std::vector<Term>& terms) {
     std::vector<int> k_of(nodes);
     for (int t = 0; t < count; ++t) std::fill_n(k_of.begin() + first[t], terms[t].levels, terms[t].k);
 
-    Plan plan{1, {}};
+    Plan plan{count ? 1 : 0, {}};
     std::vector<int32_t> mark(nodes, -1), child(nodes, -1), sibling(nodes, -1);
     std::vector<std::vector<int32_t>> boundary(nodes);
     double leaf_work = 0, best = 1e300;
@@ -90,7 +90,6 @@ Plan Equations::plan(int64_t n, const std::vector<Term>& terms) {
             plan.leaf_terms = t + 1;
         }
     }
-    (void)n;
     return plan;
 }
 
@@ -110,7 +109,7 @@ Equations::Equations(int64_t rows, int predictor_count, std::vector<Term> given,
             q_leaf = q;
         }
     }
-    pairs_ = int(terms.size() * (terms.size() - 1) / 2);
+    pairs_ = terms.empty() ? 0 : int(terms.size() * (terms.size() - 1) / 2);
     nodes_.resize(node);
     for (size_t t = 0; t < terms.size(); ++t)
         for (int level = 0; level < terms[t].levels; ++level) {

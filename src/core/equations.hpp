@@ -44,7 +44,7 @@ class Equations {
   public:
     Equations(int64_t n, int predictors, std::vector<Term> terms, int leaf_terms);
 
-    static Plan plan(int64_t n, const std::vector<Term>& terms);
+    static Plan plan(const std::vector<Term>& terms);
 
     int64_t n = 0;
     int predictors = 0;      // K: predictors that have random effects
@@ -86,7 +86,18 @@ class Equations {
     // out, one k x k matrix (row-major) a term after another: sum over levels of the
     // diagonal blocks of A T C^-1
     void template_traces(const double* templates, double* out) const;
-    // out (levels, k, k) of a term: diagonal blocks of C^-1
+    // --- block-diagonal maps (templates.cpp) ------------------------------------------------
+    // out = Tx or T'x, x (q, m)
+    void apply_templates(const double* templates, const double* x, int m, bool transposed,
+                         double* out) const;
+    // out, one k x k matrix a term: sum over levels of x_j y_j', x and y (q, m)
+    void outer_sums(const double* x, const double* y, int m, double* out) const;
+    // Column i of out (q, count): G_i z_j in the levels j of term which[i], zero elsewhere;
+    // `matrices` holds the symmetric k x k matrices G_i one after another.
+    void directions(const int32_t* which, int count, const double* matrices, const double* z,
+                    double* out) const;
+    // out (levels, k, k) of a term: diagonal blocks of A, or of C^-1
+    void cross_product_blocks(int term, double* out) const;
     void inverse_blocks(int term, double* out) const;
 
   private:
@@ -110,6 +121,7 @@ class Equations {
     template <int K> void gather_tail(const Node& node, const double* tail_inverse, double* x) const;
     void update_leaves(const Node& node);
     void gather_leaves(const Node& node, double* x) const;
+    void copy_blocks(const std::vector<double>& from, int term, double* out) const;
     const double* template_of(const double* templates, int term) const {
         return templates + template_offset_[term];
     }

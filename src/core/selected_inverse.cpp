@@ -196,11 +196,15 @@ void Equations::template_traces(const double* templates, double* out) const {
     }
 }
 
-void Equations::inverse_blocks(int term, double* out) const {
+void Equations::copy_blocks(const std::vector<double>& from, int term, double* out) const {
     const Term& which = terms[term];
-    int k = which.k;
+    int size = which.k * which.k;
     for (int level = 0; level < which.levels; ++level)
-        std::copy_n(&c_[nodes_[which.first_node + level].diagonal], k * k, out + int64_t(level) * k * k);
+        std::copy_n(&from[nodes_[which.first_node + level].diagonal], size, out + int64_t(level) * size);
 }
+
+void Equations::inverse_blocks(int term, double* out) const { copy_blocks(c_, term, out); }
+
+void Equations::cross_product_blocks(int term, double* out) const { copy_blocks(a_, term, out); }
 
 }  // namespace henderson

@@ -1,0 +1,352 @@
+"""Henderson's mixed model equations in spherical form, by block elimination.
+
+    C = ΛᵀAΛ + I,   A = ZᵀWZ,   b = Λu,   u ~ N(0, I)
+
+Λ is block-diagonal with one k x k template T a term, repeated for its levels. The first terms
+(the *leaves*: many small blocks, none of which meet) are eliminated block by block in compiled
+code, the rest (the *tail*) is one dense matrix factored by LAPACK. Which terms are leaves is
+decided by the estimated work. Rows are held in parts that share no leaf; each part adds its
+contributions to the tail, so that parts can be worked on side by side.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cython_blas, cython_lapack
+
+from henderson import _core
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.equations.executor import SERIAL, Executor
+from henderson.equations.partition import rows_of_parts, split_levels
+from henderson.equations.terms import RandomTermMatrix
+
+_core.load_lapack(
+    {
+        "dpotrf": cython_lapack.__pyx_capi__["dpotrf"],
+        "dpotri": cython_lapack.__pyx_capi__["dpotri"],
+        "dtrsm": cython_blas.__pyx_capi__["dtrsm"],
+        "dgemm": cython_blas.__pyx_capi__["dgemm"],
+    }
+)
+
+
+@final
+class MixedModelEquations:
+    """The coefficient matrix C of all parts: assemble, factor, solve, invert where needed.
+
+    Vectors have one array a part, (q_part, m): the part's own leaf columns, then all tail
+    columns. On the way in, the tail rows of the parts *add up* to the vector; on the way out
+    (`back_solve`), every part has the whole tail.
+
+    Templates are one vector: the k x k matrices T of the terms, row-major, one after another,
+    in the order of `terms`, which is the order the terms were given in.
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[RandomTermMatrix],
+        n: int,
+        n_predictors: int,
+        *,
+        parts: int = 1,
+        executor: Executor = SERIAL,
+        leaf_terms: int | None = None,
+    ) -> None:
+        self.terms = tuple(terms)
+        self.executor = executor
+        self.n_predictors = n_predictors
+        # Elimination order: most columns first.
+        self.order = sorted(range(len(terms)), key=lambda t: -terms[t].size)
+        ordered = [terms[t] for t in self.order]
+        if leaf_terms is None:
+            leaf_terms, _ = _core.plan_elimination([_as_tuple(t) for t in ordered])
+        self.leaf_terms: int = leaf_terms
+        self.rows = rows_of_parts(ordered, leaf_terms, n, parts)
+        split = [split_levels(ordered, leaf_terms, rows) for rows in self.rows]
+        self.levels = [levels for _, levels in split]  # per part and ordered term: level numbers
+        self.parts = executor.map(
+            lambda rows, pieces: _core.Equations(
+                n if isinstance(rows, slice) else len(rows),
+                n_predictors,
+                [_as_tuple(t) for t in pieces],
+                leaf_terms,
+            ),
+            self.rows,
+            [pieces for pieces, _ in split],
+        )
+        self.tail = sum(t.size for t in ordered[leaf_terms:])
+        starts = np.cumsum([0] + [t.k * t.k for t in self.terms])
+        self._reorder = np.array(
+            [i for t in self.order for i in range(starts[t], starts[t + 1])], dtype=np.intp
+        )
+        self._is_ordered = bool(np.all(np.diff(self._reorder) == 1))
+        self._tail_factor = np.empty((0, 0))
+        self._templates = np.empty(0)
+
+    # ---- sizes -------------------------------------------------------------------------------
+
+    @property
+    def q(self) -> int:
+        """Number of random effects in all."""
+        return sum(t.size for t in self.terms)
+
+    def zeros(self, m: int) -> list[Matrix]:
+        """A vector with m right-hand sides, all zero."""
+        return [np.zeros((part.q, m)) for part in self.parts]
+
+    def split_rows(self, x: NDArray) -> list[NDArray]:
+        """The rows of each part of an array over all rows."""
+        return [x[rows] for rows in self.rows]
+
+    def join_rows(self, pieces: Sequence[NDArray]) -> NDArray:
+        """The inverse of `split_rows`."""
+        if len(pieces) == 1:
+            return pieces[0]
+        n = sum(map(len, pieces))
+        whole = np.empty((n, *pieces[0].shape[1:]))
+        for rows, piece in zip(self.rows, pieces, strict=True):
+            whole[rows] = piece
+        return whole
+
+    def by_term(self, x: Sequence[Matrix]) -> list[NDArray]:
+        """A replicated vector's entries by term, in the order given: each (g, k, m)."""
+        by_order: list[NDArray] = []
+        for position, t in enumerate(self.order):
+            term = self.terms[t]
+            m = x[0].shape[1]
+            whole = np.empty((term.levels, term.k, m))
+            for piece, levels in zip(x, self.levels, strict=True):
+                start = sum(
+                    len(levels[i]) * self.terms[self.order[i]].k for i in range(position)
+                )
+                size = len(levels[position]) * term.k
+                whole[levels[position]] = piece[start : start + size].reshape(-1, term.k, m)
+            by_order.append(whole)
+        out: list[NDArray] = [np.empty(0)] * len(self.terms)
+        for position, t in enumerate(self.order):
+            out[t] = by_order[position]
+        return out
+
+    # ---- sums over rows ----------------------------------------------------------------------
+
+    def cross_products(self, weights: Sequence[Matrix]) -> None:
+        """A = ZᵀWZ; weights (n_part, K(K+1)/2), packed 11 12 22 ... of the K predictors."""
+        self.executor.map(lambda part, w: part.cross_products(w), self.parts, weights)
+
+    def z_transpose_times(self, v: Sequence[NDArray]) -> list[Matrix]:
+        """Zᵀv for v (n_part, K, m), to be added up in the tail."""
+
+        def one(part: _core.Equations, v_part: NDArray) -> Matrix:
+            out = np.zeros((part.q, v_part.shape[2]))
+            part.z_transpose_times(v_part, out)
+            return out
+
+        return self.executor.map(one, self.parts, v)
+
+    def z_times(self, b: Sequence[Matrix]) -> list[Matrix]:
+        """Zb for b (q_part, 1): (n_part, K)."""
+
+        def one(part: _core.Equations, b_part: Matrix, n: int) -> Matrix:
+            out = np.zeros((n, self.n_predictors))
+            part.z_times(b_part, out)
+            return out
+
+        return self.executor.map(one, self.parts, b, self.part_sizes)
+
+    @property
+    def part_sizes(self) -> list[int]:
+        """Rows in each part."""
+        return [part.n for part in self.parts]
+
+    def leverages(self) -> list[Matrix]:
+        """Blocks of ZΛC⁻¹ΛᵀZᵀ at each row, (n_part, K(K+1)/2); after `invert`."""
+        packed = self.n_predictors * (self.n_predictors + 1) // 2
+
+        def one(part: _core.Equations, n: int) -> Matrix:
+            out = np.empty((n, packed))
+            part.leverages(self._templates, out)
+            return out
+
+        return self.executor.map(one, self.parts, self.part_sizes)
+
+    # ---- factor and solve --------------------------------------------------------------------
+
+    def factor(self, templates: Vector, border: list[Matrix], gram: Matrix) -> float:
+        """Factor C and take a border through it; returns log det C, NaN if not positive.
+
+        `border` B becomes L⁻¹B and `gram` (m, m) loses (L⁻¹B)ᵀ(L⁻¹B), both in place.
+        """
+        self._templates = self._in_order(templates)
+        q = self.tail
+
+        def one(part: _core.Equations, b: Matrix) -> tuple[float, Matrix, Matrix]:
+            tail, lost = np.zeros((q, q)), np.zeros_like(gram)
+            return part.eliminate(self._templates, tail, b, lost), tail, lost
+
+        results = self.executor.map(one, self.parts, border)
+        log_determinant = sum(r[0] for r in results)
+        S = results[0][1]
+        for result in results[1:]:
+            S += result[1]
+        for result in results:
+            gram += result[2]
+        S.reshape(-1)[:: q + 1] += 1.0
+        log_determinant += _core.tail_cholesky(S, q)
+        self._tail_factor = S
+        self._tail_forward(border, gram)
+        return log_determinant
+
+    def half_solve(self, border: list[Matrix], gram: Matrix) -> None:
+        """`border` B becomes L⁻¹B and `gram` loses (L⁻¹B)ᵀ(L⁻¹B), with the factor in place."""
+
+        def one(part: _core.Equations, b: Matrix) -> Matrix:
+            lost = np.zeros_like(gram)
+            part.forward(b, lost)
+            return lost
+
+        for lost in self.executor.map(one, self.parts, border):
+            gram += lost
+        self._tail_forward(border, gram)
+
+    def back_solve(self, x: list[Matrix]) -> None:
+        """x becomes L⁻ᵀx, in place: the second half of a solution."""
+        if self.tail:
+            q_leaf = self.parts[0].q_leaf
+            tail = x[0][q_leaf:]
+            _core.tail_backward(self._tail_factor, self.tail, tail)
+            for piece, part in zip(x[1:], self.parts[1:], strict=True):
+                piece[part.q_leaf :] = tail
+        self.executor.map(lambda part, piece: part.backward(piece), self.parts, x)
+
+    def _tail_forward(self, border: list[Matrix], gram: Matrix) -> None:
+        if not self.tail:
+            return
+        tail = self.sum_tail(border)
+        _core.tail_forward(self._tail_factor, self.tail, tail, gram)
+        for piece, part in zip(border[1:], self.parts[1:], strict=True):
+            piece[part.q_leaf :] = tail
+
+    def sum_tail(self, x: list[Matrix]) -> Matrix:
+        """Add up the tails of the parts in place; returns the tail of the first."""
+        tail = x[0][self.parts[0].q_leaf :]
+        for piece, part in zip(x[1:], self.parts[1:], strict=True):
+            tail += piece[part.q_leaf :]
+        for piece, part in zip(x[1:], self.parts[1:], strict=True):
+            piece[part.q_leaf :] = tail
+        return tail
+
+    # ---- inverse where it is needed ----------------------------------------------------------
+
+    def invert(self, *, keep_factor: bool) -> None:
+        """C⁻¹ on the pattern of C; without `keep_factor` no more solutions afterwards."""
+        inverse = self._tail_factor.copy() if keep_factor else self._tail_factor
+        _core.tail_inverse(inverse, self.tail)
+        self.executor.map(lambda part: part.selected_inverse(inverse), self.parts)
+
+    def template_traces(self) -> Vector:
+        """Σ over levels of the diagonal blocks of AΛC⁻¹, a k x k matrix a term."""
+
+        def one(part: _core.Equations) -> Vector:
+            out = np.zeros(len(self._templates))
+            part.template_traces(self._templates, out)
+            return out
+
+        return self._as_given(sum(self.executor.map(one, self.parts)))
+
+    def inverse_blocks(self) -> list[Blocks]:
+        """The diagonal blocks of C⁻¹ by term, each (g, k, k); after `invert`."""
+        return self._blocks(lambda part: part.inverse_blocks, add_tail=False)
+
+    def cross_product_blocks(self) -> list[Blocks]:
+        """The diagonal blocks of A = ZᵀWZ by term, each (g, k, k)."""
+        return self._blocks(lambda part: part.cross_product_blocks, add_tail=True)
+
+    def _blocks(self, read: Callable, *, add_tail: bool) -> list[Blocks]:
+        out: list[Blocks] = [np.empty(0)] * len(self.terms)
+        for position, t in enumerate(self.order):
+            term = self.terms[t]
+            blocks = np.zeros((term.levels, term.k, term.k))
+            for part, levels in zip(self.parts, self.levels, strict=True):
+                piece = np.empty((len(levels[position]), term.k, term.k))
+                read(part)(position, piece)
+                if add_tail:
+                    blocks[levels[position]] += piece
+                else:
+                    blocks[levels[position]] = piece
+            out[t] = blocks
+        return out
+
+    # ---- products ----------------------------------------------------------------------------
+
+    def multiply(self, d: Sequence[Matrix]) -> list[Matrix]:
+        """Ad for replicated d; the tails of the result add up."""
+
+        def one(part: _core.Equations, d_part: Matrix) -> Matrix:
+            out = np.zeros_like(d_part)
+            part.multiply(d_part, out)
+            return out
+
+        return self.executor.map(one, self.parts, d)
+
+    def scale(
+        self, x: Sequence[Matrix], templates: Vector, *, transposed: bool
+    ) -> list[Matrix]:
+        """Λx, or Λᵀx where transposed."""
+        ordered = self._in_order(templates)
+
+        def one(part: _core.Equations, piece: Matrix) -> Matrix:
+            out = np.empty_like(piece)
+            part.apply_templates(ordered, piece, transposed, out)
+            return out
+
+        return self.executor.map(one, self.parts, x)
+
+    def outer_sums(self, x: list[Matrix], y: list[Matrix]) -> Vector:
+        """Σ over levels of xⱼyⱼᵀ, a k x k matrix a term; x and y replicated."""
+        total = np.zeros(len(self._templates))
+        for index, (part, x_part, y_part) in enumerate(
+            zip(self.parts, x, y, strict=True)
+        ):
+            if index:  # the tail is counted once
+                x_part = x_part.copy()
+                x_part[part.q_leaf :] = 0.0
+            part.outer_sums(x_part, y_part, total)
+        return self._as_given(total)
+
+    def inner(self, x: Sequence[Matrix], y: Sequence[Matrix]) -> Matrix:
+        """xᵀy for replicated x and y, counting the tail once."""
+        total = x[0].T @ y[0]
+        for part, x_part, y_part in zip(self.parts[1:], x[1:], y[1:], strict=True):
+            total += x_part[: part.q_leaf].T @ y_part[: part.q_leaf]
+        return total
+
+    def directions(
+        self, which: NDArray[np.int32], matrices: Vector, z: Sequence[Matrix]
+    ) -> list[Matrix]:
+        """Column i: Gᵢzⱼ in the levels of term `which[i]`; matrices k x k, one after another."""
+        position = np.empty(len(self.terms), dtype=np.int32)
+        position[self.order] = np.arange(len(self.terms), dtype=np.int32)
+        ordered = position[which]
+
+        def one(part: _core.Equations, z_part: Matrix) -> Matrix:
+            out = np.empty((part.q, len(which)))
+            part.directions(ordered, matrices, z_part, out)
+            return out
+
+        return self.executor.map(one, self.parts, z)
+
+    def _in_order(self, templates: Vector) -> Vector:
+        return templates if self._is_ordered else templates[self._reorder]
+
+    def _as_given(self, ordered: Vector) -> Vector:
+        if self._is_ordered:
+            return ordered
+        given = np.empty_like(ordered)
+        given[self._reorder] = ordered
+        return given
+
+
+def _as_tuple(term: RandomTermMatrix) -> tuple:
+    return term.predictor, term.k, term.levels, term.codes, term.values, term.columns

@@ -1,0 +1,1 @@
+"""Likelihoods of the model: value, exact gradient, model Hessian."""

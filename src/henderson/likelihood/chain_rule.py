@@ -1,0 +1,47 @@
+"""From derivatives in the templates T to derivatives in the covariance parameters θ."""
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.likelihood.parameters import CovarianceParameters
+
+
+def theta_gradient(
+    parameters: CovarianceParameters, derivatives: list, by_template: list[Matrix]
+) -> Vector:
+    """∂d/∂θᵢ = Σ ∂d/∂T ∘ ∂T/∂θᵢ, given ∂d/∂T of each term."""
+    out = np.empty(len(parameters))
+    for at, dT, gT in zip(parameters.slices, derivatives, by_template, strict=True):
+        out[at] = np.tensordot(dT, gT, axes=2)
+    return out
+
+
+def covariance_derivatives(factors: list[Matrix], derivatives: list) -> Vector:
+    """∂G/∂θᵢ = ∂T/∂θᵢ Tᵀ + T ∂Tᵀ/∂θᵢ for every parameter, one after another."""
+    pieces = []
+    for T, dT in zip(factors, derivatives, strict=True):
+        half = dT @ T.T
+        pieces.append((half + half.transpose(0, 2, 1)).ravel())
+    return np.concatenate(pieces) if pieces else np.empty(0)
+
+
+def factor_curvature(
+    parameters: CovarianceParameters,
+    factors: list[Matrix],
+    derivatives: list,
+    by_template: list[Matrix],
+) -> Matrix:
+    """The part of the Hessian in θ that comes from G = TTᵀ: 2 tr(∂ᵢTᵀ g ∂ⱼT), (nθ, nθ).
+
+    g = ∂d/∂G follows from ∂d/∂T = 2gT. It keeps a variance of zero from being a false saddle.
+    The curvature of T(θ) itself is left out; it is zero where T is linear in θ.
+    """
+    out = np.zeros((len(parameters), len(parameters)))
+    for at, T, dT, gT in zip(
+        parameters.slices, factors, derivatives, by_template, strict=True
+    ):
+        g = np.linalg.solve(T.T, gT.T).T / 2.0
+        g = (g + g.T) / 2.0
+        count = dT.shape[0]
+        out[at, at] = 2.0 * dT.reshape(count, -1) @ (g @ dT).reshape(count, -1).T
+    return out

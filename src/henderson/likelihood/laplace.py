@@ -1,0 +1,383 @@
+"""The Laplace approximation, for any family, with its exact gradient.
+
+    −2 log L  ≈  −2h(û) + log det C,    C = ΛᵀZᵀWZΛ + I,   W = −∂²l/∂η² at û
+
+Predictors η¹ ... ηᴷ (location, dispersion, ...) are stacked; W has a K x K block per row. For REML the
+fixed effects of the location are integrated with u: C gains a border.
+
+With Sᵢ the K x K block of ZΛC⁻¹ΛᵀZᵀ at row i, and
+
+    tᵢᵃ = −½ Σ Sᵢᵇᶜ ∂³lᵢ/∂ηᵃ∂ηᵇ∂ηᶜ,   α = C⁻¹ΛᵀZᵀt,   r = ∂l/∂η − t + WZΛα
+
+    ∂ log L/∂β = Xᵀr,    ∂ log L/∂Λ = Zᵀr ûᵀ − Zᵀ(∂l/∂η) αᵀ − ZᵀWZΛC⁻¹
+
+The modes move with the parameters; their derivative is in α. The model Hessian is that of the
+working linear model, its weights W frozen.
+
+Source: the gradient by implicit differentiation of the modes, as in Skaug & Fournier (2006),
+Comput. Stat. Data Anal. 51, 699–709.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from henderson.arrays import Matrix, Vector
+from henderson.equations import MixedModelEquations
+from henderson.likelihood.chain_rule import (
+    covariance_derivatives,
+    factor_curvature,
+    theta_gradient,
+)
+from henderson.likelihood.conditional_modes import ModeFinder, Modes
+from henderson.likelihood.objective import Evaluation
+from henderson.likelihood.packing import pairs, second, third
+from henderson.likelihood.parameters import CovarianceParameters, flat, unflat
+from henderson.likelihood.rows import LogDensity, Rows
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkingModel:
+    """Sums of the linear model with response η + W⁻¹∂l/∂η and weights W, at the modes."""
+
+    zwx: list[Matrix]  # ZᵀWX, (q_part, P), replicated
+    xwx: Matrix  # XᵀWX, (P, P)
+    score: list[Matrix]  # Zᵀ∂l/∂η, (q_part, 1), replicated
+
+
+@final
+class LaplaceLikelihood:
+    """Deviance in ψ = (θ, β), exact gradient, model Hessian.
+
+    Parameters
+    ----------
+    equations
+        The equations of the random terms of all predictors.
+    parameters
+        θ and its structures.
+    rows
+        One `Rows` a part of the equations.
+    random
+        Predictors with random effects, the location (0) first.
+    integrated
+        Coefficients integrated out with u (REML): those of the location; or an empty slice.
+    """
+
+    def __init__(
+        self,
+        equations: MixedModelEquations,
+        parameters: CovarianceParameters,
+        rows: list[Rows],
+        random: tuple[int, ...] = (0,),
+        integrated: slice = slice(0, 0),
+    ) -> None:
+        self.equations, self.parameters, self.rows = equations, parameters, rows
+        self.random, self.integrated = random, integrated
+        self.n_predictors = len(rows[0].X)
+        self.finder = ModeFinder(equations, rows, random, integrated)
+        self.n_coefficients = rows[0].n_coefficients
+        kept = np.ones(self.n_coefficients, dtype=bool)
+        kept[integrated] = False
+        self.outer = np.flatnonzero(kept)  # coefficients that are searched over
+        self._beta = np.zeros(self.n_coefficients)
+        self._last: tuple[Modes, _WorkingModel] | None = None
+        self._best: tuple[float, list[Matrix], Vector] | None = None
+        self._floor: list[Vector] | None = None
+
+    # ---- parameters --------------------------------------------------------------------------
+
+    def pack(self, theta: Vector, beta: Vector) -> Vector:
+        """ψ: θ, then the coefficients that are searched over."""
+        return np.concatenate([theta, beta[self.outer]])
+
+    def unpack(self, psi: Vector) -> tuple[Vector, Vector]:
+        """θ and all coefficients, the integrated ones where they were last."""
+        theta = psi[: len(self.parameters)]
+        beta = self._beta.copy()
+        beta[self.outer] = psi[len(self.parameters) :]
+        return theta, beta
+
+    # ---- evaluation --------------------------------------------------------------------------
+
+    def evaluate(self, psi: Vector) -> Evaluation:
+        """−2 log L, its gradient in ψ and the Hessian of the working model."""
+        theta, beta = self.unpack(psi)
+        factors = self.regular(theta)
+        modes = self.modes(flat(factors), beta)
+        if modes is None:
+            return Evaluation(np.inf, np.full(len(psi), np.nan), np.eye(len(psi)))
+        deviance = self._deviance(modes)
+        work = self._working_model(modes)
+        derivatives = self.parameters.factor_derivatives(theta)
+        hessian = self._working_hessian(modes, work, factors, derivatives)
+        by_template, by_beta = self._gradient(modes, work)
+        gradient = np.concatenate(
+            [theta_gradient(self.parameters, derivatives, by_template), by_beta[self.outer]]
+        )
+        at = slice(0, len(theta))
+        hessian[at, at] += factor_curvature(self.parameters, factors, derivatives, by_template)
+        self._remember(modes, work, deviance)
+        return Evaluation(deviance, gradient, hessian)
+
+    def regular(self, theta: Vector) -> list[Matrix]:
+        """T of each term, its diagonal kept off exact zero by an amount that does not count."""
+        factors = self.parameters.factors(theta)
+        for t, T in enumerate(factors):
+            floor = self._floor[t] if self._floor is not None else np.full(len(T), 1e-7)
+            diagonal = np.diag(T)
+            index = np.flatnonzero(np.abs(diagonal) < floor)
+            T[index, index] = np.where(diagonal[index] < 0, -floor[index], floor[index])
+        return factors
+
+    def exactly(self, psi: Vector) -> Modes | None:
+        """The modes at ψ exactly, zero variances included, with C⁻¹ where it is needed."""
+        theta, beta = self.unpack(psi)
+        modes = self.modes(flat(self.parameters.factors(theta)), beta)
+        if modes is not None:
+            self.equations.invert(keep_factor=True)
+        return modes
+
+    def modes(self, templates: Vector, beta: Vector) -> Modes | None:
+        """The modes, started from where the last ones move to; else from the best, else from 0."""
+        starts = []
+        if self._last is not None:
+            starts.append(self._predicted(templates, beta))
+        if self._best is not None:
+            starts.append((self._best[1], self._with_integrated(beta, self._best[2])))
+        starts.append((self.equations.zeros(1), beta))
+        for u, start in starts:
+            modes = self.finder.find(templates, start, u)
+            if modes is not None:
+                return modes
+        return None
+
+    def _deviance(self, modes: Modes) -> float:
+        p = self.integrated.stop - self.integrated.start
+        return modes.log_determinant - 2.0 * modes.joint - p * LOG_2PI
+
+    deviance_of = _deviance
+
+    def _with_integrated(self, beta: Vector, values: Vector) -> Vector:
+        out = beta.copy()
+        out[self.integrated] = values[self.integrated]
+        return out
+
+    def _remember(self, modes: Modes, work: _WorkingModel, deviance: float) -> None:
+        self._last = (modes, work)
+        self._beta = modes.beta
+        if self._best is None or deviance < self._best[0]:
+            self._best = (deviance, modes.u, modes.beta)
+        if self._floor is None:
+            self._floor = [
+                1e-6 / np.sqrt(np.maximum(np.einsum("gkk->k", A) / max(len(A), 1), 1e-300))
+                for A in self.equations.cross_product_blocks()
+            ]
+
+    def _predicted(self, templates: Vector, beta: Vector) -> tuple[list[Matrix], Vector]:
+        """û moved along its derivative: C δu = δΛᵀZᵀ∂l/∂η − ΛᵀZᵀW(Xδβ + ZδΛû)."""
+        assert self._last is not None
+        modes, work = self._last
+        equations = self.equations
+        change = templates - modes.templates
+        dbeta = beta - modes.beta
+        dbeta[self.integrated] = 0.0
+        if not change.any() and not dbeta.any():
+            return modes.u, self._with_integrated(beta, modes.beta)
+        moved = equations.multiply(equations.scale(modes.u, change, transposed=False))
+        equations.sum_tail(moved)
+        pull = [a + b @ dbeta[:, None] for a, b in zip(moved, work.zwx, strict=True)]
+        first = equations.scale(work.score, change, transposed=True)
+        second_ = equations.scale(pull, modes.templates, transposed=True)
+        du = [a - b for a, b in zip(first, second_, strict=True)]
+        p = self.integrated.stop - self.integrated.start
+        border = [
+            np.hstack([b, d]) for b, d in zip(modes.border, self._half(du), strict=True)
+        ]
+        db = np.zeros(p)
+        if p:
+            known = -(work.xwx @ dbeta)[self.integrated]
+            known -= (equations.inner(work.zwx, equations.scale(modes.u, change, transposed=False)))[
+                self.integrated, 0
+            ]
+            cross = equations.inner(modes.border, [b[:, p:] for b in border])[:, 0]
+            db = np.linalg.solve(modes.root.T, np.linalg.solve(modes.root, known - cross))
+        combine = np.append(-db, 1.0)[:, None]
+        step = [b @ combine for b in border]
+        equations.back_solve(step)
+        start = self._with_integrated(beta, modes.beta)
+        start[self.integrated] += db
+        return [a + b for a, b in zip(modes.u, step, strict=True)], start
+
+    def _half(self, x: list[Matrix]) -> list[Matrix]:
+        """L⁻¹x of a replicated vector."""
+        out = self.finder._additive(x)
+        m = x[0].shape[1]
+        self.equations.half_solve(out, np.zeros((m, m)))
+        return out
+
+    # ---- the working model -------------------------------------------------------------------
+
+    def _working_model(self, modes: Modes) -> _WorkingModel:
+        zwx = self.equations.z_transpose_times(
+            [
+                rows.weighted(d.d2, self.random)
+                for rows, d in zip(self.rows, modes.densities, strict=True)
+            ]
+        )
+        self.equations.sum_tail(zwx)
+        xwx = sum(
+            rows.information(d.d2) for rows, d in zip(self.rows, modes.densities, strict=True)
+        )
+        score = self.finder.score([d.d1 for d in modes.densities])
+        return _WorkingModel(zwx, np.asarray(xwx), score)
+
+    def _working_hessian(
+        self, modes: Modes, work: _WorkingModel, factors: list[Matrix], derivatives: list
+    ) -> Matrix:
+        """Hessian of the deviance of the working model in ψ, weights frozen.
+
+        With V⁻¹ = W − WZΛC⁻¹ΛᵀZᵀW, z = ZᵀV⁻¹(working residual) = Zᵀ∂l/∂η and D = ∂ᵢG z:
+        2XᵀV⁻¹X for β, 2XᵀV⁻¹ZD across, and for θ the average information, β profiled,
+        plus what β's profile takes away, so that the whole is positive semidefinite.
+        """
+        equations, P, count = self.equations, self.n_coefficients, len(self.parameters)
+        directions = equations.directions(
+            self.parameters.term_of,
+            covariance_derivatives(factors, derivatives),
+            [np.ascontiguousarray(s[:, 0]) for s in work.score],
+        )
+        image = equations.multiply(directions)
+        equations.sum_tail(image)
+        gram = np.empty((P + count, P + count))
+        gram[:P, :P] = work.xwx
+        gram[:P, P:] = equations.inner(work.zwx, directions)
+        gram[P:, :P] = gram[:P, P:].T
+        gram[P:, P:] = equations.inner(directions, image)
+        border = equations.scale(
+            self.finder._additive(
+                [np.hstack([a, b]) for a, b in zip(work.zwx, image, strict=True)]
+            ),
+            modes.templates,
+            transposed=True,
+        )
+        equations.half_solve(border, gram)
+        outer = np.concatenate([self.outer, np.arange(P, P + count)])
+        inside = np.arange(self.integrated.start, self.integrated.stop)
+        if len(inside):
+            across = gram[np.ix_(inside, outer)]
+            gram_outer = gram[np.ix_(outer, outer)] - across.T @ np.linalg.solve(
+                gram[np.ix_(inside, inside)], across
+            )
+        else:
+            gram_outer = gram
+        p = len(self.outer)
+        bb, bt, tt = gram_outer[:p, :p], gram_outer[:p, p:], gram_outer[p:, p:]
+        hessian = np.empty((p + count, p + count))
+        hessian[count:, count:] = 2.0 * bb
+        hessian[count:, :count] = 2.0 * bt
+        hessian[:count, count:] = 2.0 * bt.T
+        profile = bt.T @ np.linalg.lstsq(bb, bt, rcond=1e-12)[0] if p and count else 0.0
+        hessian[:count, :count] = tt + profile
+        return hessian
+
+    # ---- the gradient ------------------------------------------------------------------------
+
+    def _gradient(self, modes: Modes, work: _WorkingModel) -> tuple[list[Matrix], Vector]:
+        """∂d/∂T of each term and ∂d/∂β, d = −2 log L."""
+        equations, inside = self.equations, self.integrated
+        p = inside.stop - inside.start
+        densities = self.finder.evaluate(modes.eta, 3)
+        equations.invert(keep_factor=True)
+        leverages = equations.leverages()
+        if p:
+            # columns of C⁻¹ΛᵀZᵀWX_I R⁻ᵀ: what integrating β adds to the inverse
+            half = solve_triangular(modes.root, np.eye(p), lower=True, trans=1)
+            columns = [b @ half for b in modes.border]
+            equations.back_solve(columns)
+            margins = self._margins(modes, columns, half)
+            for S, m in zip(leverages, margins, strict=True):
+                for column, (i, j) in enumerate(pairs(len(self.random))):
+                    S[:, column] += np.einsum("np,np->n", m[:, i], m[:, j])
+        t = [self._t(S, d) for S, d in zip(leverages, densities, strict=True)]
+        score_t = self.finder.score(t)
+        alpha = self._half(equations.scale(score_t, modes.templates, transposed=True))
+        alpha_beta = np.zeros(p)
+        if p:
+            known = sum(
+                rows.transpose_times(v)[inside] for rows, v in zip(self.rows, t, strict=True)
+            )
+            cross = equations.inner(modes.border, alpha)[:, 0]
+            alpha_beta = np.linalg.solve(
+                modes.root.T, np.linalg.solve(modes.root, known - cross)
+            )
+            alpha = [
+                a - b @ alpha_beta[:, None] for a, b in zip(alpha, modes.border, strict=True)
+            ]
+        equations.back_solve(alpha)
+        moved = self.finder.random_part(modes.templates, alpha)
+        r = [
+            d.d1 - v + self._weigh(rows, d, move, alpha_beta)
+            for rows, d, v, move in zip(self.rows, densities, t, moved, strict=True)
+        ]
+        lost = equations.template_traces()
+        if p:
+            back = equations.multiply(
+                equations.scale(columns, modes.templates, transposed=False)
+            )
+            equations.sum_tail(back)
+            F = [zwx[:, inside] @ half - b for zwx, b in zip(work.zwx, back, strict=True)]
+            lost = lost - equations.outer_sums(F, columns)
+        total = (
+            equations.outer_sums(self.finder.score(r), modes.u)
+            - equations.outer_sums(work.score, alpha)
+            - lost
+        )
+        by_beta = sum(
+            rows.transpose_times(v) for rows, v in zip(self.rows, r, strict=True)
+        )
+        return unflat(-2.0 * total, self.parameters.k), -2.0 * np.asarray(by_beta)
+
+    def _margins(
+        self, modes: Modes, columns: list[Matrix], half: Matrix
+    ) -> list[Matrix]:
+        """(X_I − ZΛC⁻¹ΛᵀZᵀWX_I)R⁻ᵀ by row and predictor, (n_part, K of random, p_I)."""
+        equations, p = self.equations, half.shape[0]
+        out = [np.zeros((len(e), len(self.random), p)) for e in modes.eta]
+        for c in range(p):
+            column = [np.ascontiguousarray(x[:, c : c + 1]) for x in columns]
+            for m, zb in zip(
+                out, self.finder.random_part(modes.templates, column), strict=True
+            ):
+                m[:, :, c] = -zb
+        for m, rows in zip(out, self.rows, strict=True):
+            m[:, 0] += rows.X[0] @ half
+        return out
+
+    def _t(self, leverages: Matrix, density: LogDensity) -> Matrix:
+        """t = −½ Σ S ∂³l, (n, K)."""
+        K = self.n_predictors
+        out = np.zeros((len(leverages), K))
+        for a in range(K):
+            for column, (i, j) in enumerate(pairs(len(self.random))):
+                b, c = self.random[i], self.random[j]
+                factor = -0.5 if i == j else -1.0
+                out[:, a] += factor * leverages[:, column] * density.d3[:, third(K, a, b, c)]
+        return out
+
+    def _weigh(
+        self, rows: Rows, density: LogDensity, move: Matrix, alpha_beta: Vector
+    ) -> Matrix:
+        """W(ZΛα + X_Iα_β), (n, K)."""
+        K = self.n_predictors
+        if len(alpha_beta):
+            move = move.copy()
+            move[:, 0] += rows.X[0] @ alpha_beta
+        out = np.zeros((len(move), K))
+        for a in range(K):
+            for i, b in enumerate(self.random):
+                out[:, a] -= density.d2[:, second(K, a, b)] * move[:, i]
+        return out

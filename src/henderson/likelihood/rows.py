@@ -1,0 +1,74 @@
+"""The rows of one part: fixed effects, offsets and response of all linear predictors."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.likelihood.packing import second
+
+
+class LogDensity(Protocol):
+    """Log densities of rows and their derivatives in η, packed; arrays beyond order are None."""
+
+    value: Vector  # (n,)
+    d1: Matrix  # (n, K)
+    d2: Matrix  # (n, K(K+1)/2)
+    d3: Matrix  # (n, K(K+1)(K+2)/6)
+
+
+# η (n, K), order of derivatives → log densities; the rows' response is bound.
+Density = Callable[[Matrix, int], LogDensity]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """η = offset + Xβ + Zb for the K predictors of n rows.
+
+    β is one vector, the predictors' coefficients one after another; predictor a has
+    `X[a]` (n, p_a) and the coefficients `columns[a]`.
+    """
+
+    density: Density
+    X: tuple[Matrix, ...]
+    columns: tuple[slice, ...]
+    offset: Matrix  # (n, K)
+
+    @property
+    def n_coefficients(self) -> int:
+        """P, of all predictors."""
+        return self.columns[-1].stop
+
+    def fixed(self, beta: Vector) -> Matrix:
+        """Offset + Xβ, (n, K)."""
+        eta = self.offset.copy()
+        for a, (X, at) in enumerate(zip(self.X, self.columns, strict=True)):
+            if X.shape[1]:
+                eta[:, a] += X @ beta[at]
+        return eta
+
+    def transpose_times(self, v: Matrix) -> Vector:
+        """Xᵀv of all predictors, (P,), for v (n, K)."""
+        return np.concatenate([X.T @ v[:, a] for a, X in enumerate(self.X)])
+
+    def weighted(self, d2: Matrix, random: Sequence[int]) -> Matrix:
+        """Rows of WX for the predictors with random effects, (n, len(random), P)."""
+        K = len(self.X)
+        out = np.empty((len(d2), len(random), self.n_coefficients))
+        for i, a in enumerate(random):
+            for c, (X, at) in enumerate(zip(self.X, self.columns, strict=True)):
+                np.multiply(X, -d2[:, second(K, a, c), None], out=out[:, i, at])
+        return out
+
+    def information(self, d2: Matrix) -> Matrix:
+        """XᵀWX of all predictors, (P, P)."""
+        K = len(self.X)
+        out = np.empty((self.n_coefficients, self.n_coefficients))
+        for a, (X, rows) in enumerate(zip(self.X, self.columns, strict=True)):
+            for c in range(a, K):
+                block = X.T @ (self.X[c] * -d2[:, second(K, a, c), None])
+                out[rows, self.columns[c]] = block
+                out[self.columns[c], rows] = block.T
+        return out

@@ -1,0 +1,146 @@
+"""Trust-region Newton with a model Hessian that learns: few evaluations, exact gradients.
+
+The model Hessian that comes with each evaluation (average information, frozen weights) is close
+to the truth but not equal to it. The difference is learned from the gradients by symmetric
+rank-one updates, so that the last steps converge superlinearly.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.likelihood.objective import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where a search ended."""
+
+    parameters: Vector
+    evaluation: Evaluation
+    hessian: Matrix  # the model with what was learned
+    evaluations: int
+    predicted: float  # decrease of the deviance the model still promises
+    reason: str  # "converged", "stalled", "limit"
+
+
+def minimize(
+    evaluate: Callable[[Vector], Evaluation],
+    start: Vector,
+    *,
+    tolerance: float = 1e-9,
+    max_evaluations: int = 200,
+    radius: float = 20.0,
+    report: Callable[[int, float], None] | None = None,
+) -> Search:
+    """Minimize a deviance from `start`.
+
+    A step minimizes the quadratic model within a ball in coordinates scaled by the root of the
+    model's diagonal, where a unit is about one standard error. The search ends when the model
+    promises a decrease below `tolerance`, or when steps of that size no longer help.
+
+    Parameters
+    ----------
+    evaluate
+        Deviance, gradient and model Hessian at a point; a value of NaN or inf rejects it.
+    start
+        (m,) starting point.
+    tolerance
+        Predicted decrease of the deviance to stop at.
+    max_evaluations
+        Limit on the number of evaluations.
+    radius
+        First radius of the trust region, in about standard errors.
+    report
+        Called with the number of evaluations and the deviance after each.
+    """
+    x, at = start, evaluate(start)
+    evaluations = 1
+    learned = np.zeros((len(x), len(x)))
+    if not len(x):
+        return Search(x, at, at.hessian, evaluations, 0.0, "converged")
+    reason = "limit"
+    predicted = np.inf
+    while True:
+        model = at.hessian + learned
+        scale = _scale(at.hessian)
+        step, predicted = _step(model, at.gradient, scale, radius)
+        if predicted < tolerance:
+            reason = "converged"
+            break
+        if evaluations >= max_evaluations:
+            break
+        trial = evaluate(x + step)
+        evaluations += 1
+        if report is not None:
+            report(evaluations, trial.value)
+        noise = 1e-13 * (abs(at.value) + 1.0)
+        actual = at.value - trial.value
+        good = np.isfinite(trial.value) and np.all(np.isfinite(trial.gradient))
+        length = float(np.linalg.norm(step * scale))
+        if good:
+            learned = _learn(learned, step, at, trial)
+        ratio = (actual + noise) / predicted if good else -1.0
+        if good and predicted <= 100 * noise:
+            # Below the resolution of the deviance the gradient decides.
+            ratio = 1.0 if _norm(trial.gradient, scale) < _norm(at.gradient, scale) else -1.0
+            if ratio < 0:
+                reason = "converged"
+                break
+        if ratio > 0.75 and length > 0.8 * radius:
+            radius *= 2.5
+        elif ratio < 0.25:
+            radius = 0.35 * length
+        if ratio > 1e-4:
+            x, at = x + step, trial
+        elif radius < 1e-9:
+            reason = "stalled"
+            break
+    return Search(x, at, at.hessian + learned, evaluations, predicted, reason)
+
+
+def _norm(gradient: Vector, scale: Vector) -> float:
+    return float(np.linalg.norm(gradient / scale))
+
+
+def _scale(hessian: Matrix) -> Vector:
+    diagonal = np.abs(np.diag(hessian))
+    return np.sqrt(np.maximum(diagonal, 1e-10 * max(float(diagonal.max()), 1e-300)))
+
+
+def _learn(learned: Matrix, step: Vector, old: Evaluation, new: Evaluation) -> Matrix:
+    """Symmetric rank-one update of the difference between the Hessian and its model."""
+    model = 0.5 * (old.hessian + new.hessian)
+    residual = new.gradient - old.gradient - (model + learned) @ step
+    curvature = residual @ step
+    if abs(curvature) <= 1e-8 * np.linalg.norm(residual) * np.linalg.norm(step):
+        return learned
+    # A correction larger than the model itself is a far-out step's, not to be kept.
+    update = np.outer(residual, residual) / curvature
+    expected = abs(step @ model @ step)
+    if abs(curvature) > 2.0 * expected:
+        return learned
+    return learned + update
+
+
+def _step(model: Matrix, gradient: Vector, scale: Vector, radius: float) -> tuple[Vector, float]:
+    """The minimizer of gᵀs + ½sᵀHs in the ball |Ds| ≤ radius, and the decrease it promises."""
+    values, vectors = np.linalg.eigh(model / np.outer(scale, scale))
+    g = vectors.T @ (gradient / scale)
+    floor = 1e-10 * max(float(np.abs(values).max()), 1e-300)
+    lowest = float(values[0])
+    shift = 0.0 if lowest > floor else floor - lowest
+    s = -g / (values + shift)
+    if np.linalg.norm(s) > radius:
+        low, high = shift, shift + float(np.linalg.norm(g)) / radius + floor
+        for _ in range(100):
+            shift = 0.5 * (low + high)
+            s = -g / (values + shift)
+            length = np.linalg.norm(s)
+            if abs(length - radius) < 1e-3 * radius:
+                break
+            low, high = (shift, high) if length > radius else (low, shift)
+    predicted = -float(g @ s + 0.5 * s @ (values * s))
+    return vectors @ s / scale, predicted
