@@ -3,6 +3,9 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from henderson.arrays import Blocks, Matrix, Vector
 
 
@@ -34,5 +37,20 @@ class CovarianceStructure(ABC):
         """θ whose TTᵀ is near a given positive definite (k, k) matrix: a place to start."""
 
     @abstractmethod
+    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
+        """Elements of θ that are a scale: (element, effect it scales); zero is a boundary."""
+
+    @abstractmethod
     def canonical(self, theta: Vector, k: int) -> Vector:
-        """The same covariance with the signs of θ fixed: standard deviations not negative."""
+        """The same covariance with the signs of θ fixed: standard deviations not negative.
+
+        Where T is singular, parameters that no longer move the covariance are zero.
+        """
+
+    def free(self, theta: Vector, k: int) -> NDArray[np.bool_]:
+        """Which elements of a canonical θ still move the covariance, to first order.
+
+        At a boundary the scale that is zero does not, nor what only acts through it.
+        """
+        movement = np.abs(self.factor_derivatives(theta, k) @ self.factor(theta, k).T)
+        return movement.reshape(len(theta), -1).max(axis=1, initial=0.0) > 0.0

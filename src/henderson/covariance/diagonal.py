@@ -28,6 +28,9 @@ class Diagonal(CovarianceStructure):
     def parameters_near(self, covariance: Matrix) -> Vector:
         return np.sqrt(np.diag(covariance))
 
+    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
+        return tuple((c, c) for c in range(k))
+
     def canonical(self, theta: Vector, k: int) -> Vector:
         return np.abs(theta)
 
@@ -50,6 +53,9 @@ class HomogeneousDiagonal(CovarianceStructure):
 
     def parameters_near(self, covariance: Matrix) -> Vector:
         return np.sqrt([np.trace(covariance) / len(covariance)])
+
+    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
+        return ((0, 0),)
 
     def canonical(self, theta: Vector, k: int) -> Vector:
         return np.abs(theta)

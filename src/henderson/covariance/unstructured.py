@@ -41,9 +41,27 @@ class Unstructured(CovarianceStructure):
     def parameters_near(self, covariance: Matrix) -> Vector:
         return np.linalg.cholesky(covariance)[lower_positions(len(covariance))]
 
+    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
+        rows, columns = lower_positions(k)
+        return tuple((int(i), int(rows[i])) for i in np.flatnonzero(rows == columns))
+
     def canonical(self, theta: Vector, k: int) -> Vector:
         T = self.factor(theta, k)
+        if not np.all(np.diag(T)):
+            T = _semidefinite_root(T @ T.T)
         return (T * np.where(np.diag(T) < 0, -1.0, 1.0))[lower_positions(k)]
+
+
+def _semidefinite_root(G: Matrix) -> Matrix:
+    """Lower T with TTᵀ = G, where a pivot of zero makes a column of zeros."""
+    k = len(G)
+    T = np.zeros((k, k))
+    for j in range(k):
+        pivot = G[j, j] - T[j, :j] @ T[j, :j]
+        if pivot > 1e-12 * G[j, j]:
+            T[j, j] = np.sqrt(pivot)
+            T[j + 1 :, j] = (G[j + 1 :, j] - T[j + 1 :, :j] @ T[j, :j]) / T[j, j]
+    return T
 
 
 @lru_cache(maxsize=64)

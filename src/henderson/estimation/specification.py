@@ -18,4 +18,4 @@ class Specification:
     quadrature: int = 1  # nodes per random effect; 1 is the Laplace approximation
     weights: str | None = None  # a column's name, for the report
     offset: str | None = None
-    contrasts: Mapping[str, str] = field(default_factory=dict)
+    contrasts: str | Mapping[str, str] = field(default_factory=dict)

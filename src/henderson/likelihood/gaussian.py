@@ -11,21 +11,25 @@ costs the same whatever n.
 Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1), section 3.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from henderson.arrays import Matrix, Vector
+from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import MixedModelEquations
 from henderson.likelihood.chain_rule import (
     covariance_derivatives,
     factor_curvature,
     theta_gradient,
 )
-from henderson.likelihood.parameters import CovarianceParameters, flat, unflat
+from henderson.likelihood.parameters import (
+    CovarianceParameters,
+    flat,
+    smallest_factors,
+    unflat,
+)
 from henderson.likelihood.objective import Evaluation
 
 
@@ -38,7 +42,7 @@ class GaussianSolution:
     sigma2: float
     vcov: Matrix  # (p, p), σ²(XᵀV₀⁻¹X)⁻¹
     u: list[Matrix]  # spherical modes, (q_part, 1), relative to σ: b = Λu
-    border: list[Matrix]  # C⁻¹ΛᵀZᵀWX, (q_part, p): how the modes move with β
+    sigma_slope: Vector  # ∂ log σ̂/∂θ, (nθ,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +93,7 @@ class GaussianLikelihood:
         equations.cross_products([w[rows, None] for rows in equations.rows])
         self._zxy = equations.z_transpose_times([wxy[rows, None, :] for rows in equations.rows])
         self._xy = xy.T @ wxy
-        self._floor = _smallest_factors(equations)
-
-    def regular(self, theta: Vector) -> list[Matrix]:
-        """T of each term, its diagonal kept off exact zero by an amount that does not count.
-
-        The curvature in a direction where T vanishes is only seen from beside it; the deviance
-        changes by 1e-12 of its curvature.
-        """
-        factors = self.parameters.factors(theta)
-        for T, floor in zip(factors, self._floor, strict=True):
-            diagonal = np.diag(T)
-            small = np.abs(diagonal) < floor
-            if small.any():
-                index = np.flatnonzero(small)
-                T[index, index] = np.where(diagonal[index] < 0, -floor[index], floor[index])
-        return factors
+        self.smallest = smallest_factors(equations.cross_product_blocks())
 
     def _profile(self, templates: Vector) -> _Profile:
         p, nu = self.p, self.nu
@@ -148,7 +137,7 @@ class GaussianLikelihood:
         Source: Gilmour, Thompson & Cullis (1995), Biometrics 51, 1440–1450.
         """
         equations, p = self.equations, self.p
-        factors = self.regular(theta)
+        factors = self.parameters.regular(theta, self.smallest)
         templates = flat(factors)
         derivatives = self.parameters.factor_derivatives(theta)
         try:
@@ -198,6 +187,22 @@ class GaussianLikelihood:
         c = across[-1]
         return information / sigma2 - np.outer(c, c) / (sigma2 * sigma2 * self.nu)
 
+    def moments(self) -> tuple[list[Blocks], list[Matrix], float]:
+        """What starting values need: A by level, ZᵀW(y − Xβ) by level, residual sum of squares.
+
+        β is the least-squares one.
+        """
+        p = self.p
+        combine = np.ones((p + 1, 1))
+        combine[:p, 0] = -np.linalg.solve(self._xy[:p, :p], self._xy[:p, p])
+        scores = [zxy @ combine for zxy in self._zxy]
+        self.equations.sum_tail(scores)
+        return (
+            self.equations.cross_product_blocks(),
+            [s[:, :, 0] for s in self.equations.by_term(scores)],
+            float((combine.T @ self._xy @ combine)[0, 0]),
+        )
+
     def deviance(self, theta: Vector) -> float:
         """−2 log L at θ exactly, zero variances included."""
         return self._profile(flat(self.parameters.factors(theta))).deviance
@@ -206,8 +211,19 @@ class GaussianLikelihood:
         """β, σ² and the conditional modes at θ exactly; leaves C⁻¹ where it is needed."""
         templates = flat(self.parameters.factors(theta))
         at = self._profile(templates)
-        x, _ = self._solve(at)
-        self.equations.invert(keep_factor=True)
+        x, combine = self._solve(at)
+        u = [piece[:, self.p :] for piece in x]
+        back = self.equations.multiply(self.equations.scale(u, templates, transposed=False))
+        z = [zxy @ combine[:, self.p :] - b for zxy, b in zip(self._zxy, back, strict=True)]
+        self.equations.sum_tail(z)
+        derivatives = self.parameters.factor_derivatives(theta)
+        moved = self.equations.directions(
+            self.parameters.term_of,
+            covariance_derivatives(self.parameters.factors(theta), derivatives),
+            [np.ascontiguousarray(piece[:, 0]) for piece in z],
+        )
+        slope = -0.5 * self.equations.inner(moved, z)[:, 0] / at.r2
+        self.equations.invert(keep_factor=False)
         sigma2 = at.r2 / self.nu
         half = _inverse_transpose(at.root)
         return GaussianSolution(
@@ -215,8 +231,8 @@ class GaussianLikelihood:
             beta=at.beta,
             sigma2=sigma2,
             vcov=sigma2 * half @ half.T,
-            u=[piece[:, -1:] for piece in x],
-            border=[piece[:, :-1] @ at.root.T for piece in x],
+            u=u,
+            sigma_slope=slope,
         )
 
 
@@ -230,12 +246,3 @@ def _inverse_transpose(root: Matrix) -> Matrix:
 
 def _nowhere(count: int) -> Evaluation:
     return Evaluation(np.inf, np.full(count, np.nan), np.eye(count))
-
-
-def _smallest_factors(equations: MixedModelEquations) -> Sequence[Vector]:
-    """Per term, the size of a diagonal of T below which ΛᵀAΛ + I is I to 12 digits, (k,)."""
-    out = []
-    for blocks in equations.cross_product_blocks():
-        mean = np.einsum("gkk->k", blocks) / max(len(blocks), 1)
-        out.append(1e-6 / np.sqrt(np.maximum(mean, 1e-300)))
-    return out

@@ -18,10 +18,12 @@ Source: the gradient by implicit differentiation of the modes, as in Skaug & Fou
 Comput. Stat. Data Anal. 51, 699–709.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from henderson.arrays import Matrix, Vector
@@ -65,6 +67,8 @@ class LaplaceLikelihood:
         Predictors with random effects, the location (0) first.
     integrated
         Coefficients integrated out with u (REML): those of the location; or an empty slice.
+    smallest
+        Diagonals of T that do not count, see `smallest_factors`; by default 1e-7.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class LaplaceLikelihood:
         rows: list[Rows],
         random: tuple[int, ...] = (0,),
         integrated: slice = slice(0, 0),
+        smallest: Sequence[Vector] | None = None,
     ) -> None:
         self.equations, self.parameters, self.rows = equations, parameters, rows
         self.random, self.integrated = random, integrated
@@ -85,8 +90,9 @@ class LaplaceLikelihood:
         self.outer = np.flatnonzero(kept)  # coefficients that are searched over
         self._beta = np.zeros(self.n_coefficients)
         self._last: tuple[Modes, _WorkingModel] | None = None
+        self._last_psi = np.empty(0)
         self._best: tuple[float, list[Matrix], Vector] | None = None
-        self._floor: list[Vector] | None = None
+        self.smallest = smallest or [np.full(k, 1e-7) for k in parameters.k]
 
     # ---- parameters --------------------------------------------------------------------------
 
@@ -101,16 +107,20 @@ class LaplaceLikelihood:
         beta[self.outer] = psi[len(self.parameters) :]
         return theta, beta
 
+    def start_from(self, beta: Vector) -> None:
+        """Where integrated coefficients start."""
+        self._beta = beta.copy()
+
     # ---- evaluation --------------------------------------------------------------------------
 
     def evaluate(self, psi: Vector) -> Evaluation:
         """−2 log L, its gradient in ψ and the Hessian of the working model."""
         theta, beta = self.unpack(psi)
-        factors = self.regular(theta)
+        factors = self.parameters.regular(theta, self.smallest)
         modes = self.modes(flat(factors), beta)
         if modes is None:
             return Evaluation(np.inf, np.full(len(psi), np.nan), np.eye(len(psi)))
-        deviance = self._deviance(modes)
+        deviance = self.deviance(modes)
         work = self._working_model(modes)
         derivatives = self.parameters.factor_derivatives(theta)
         hessian = self._working_hessian(modes, work, factors, derivatives)
@@ -121,17 +131,8 @@ class LaplaceLikelihood:
         at = slice(0, len(theta))
         hessian[at, at] += factor_curvature(self.parameters, factors, derivatives, by_template)
         self._remember(modes, work, deviance)
+        self._last_psi = psi
         return Evaluation(deviance, gradient, hessian)
-
-    def regular(self, theta: Vector) -> list[Matrix]:
-        """T of each term, its diagonal kept off exact zero by an amount that does not count."""
-        factors = self.parameters.factors(theta)
-        for t, T in enumerate(factors):
-            floor = self._floor[t] if self._floor is not None else np.full(len(T), 1e-7)
-            diagonal = np.diag(T)
-            index = np.flatnonzero(np.abs(diagonal) < floor)
-            T[index, index] = np.where(diagonal[index] < 0, -floor[index], floor[index])
-        return factors
 
     def exactly(self, psi: Vector) -> Modes | None:
         """The modes at ψ exactly, zero variances included, with C⁻¹ where it is needed."""
@@ -155,11 +156,31 @@ class LaplaceLikelihood:
                 return modes
         return None
 
-    def _deviance(self, modes: Modes) -> float:
+    def deviance_at(self, psi: Vector) -> float:
+        """−2 log L at ψ exactly, zero variances included."""
+        theta, beta = self.unpack(psi)
+        modes = self.modes(flat(self.parameters.factors(theta)), beta)
+        return np.inf if modes is None else self.deviance(modes)
+
+    def integrated_slope(self, free: NDArray[np.bool_]) -> Matrix:
+        """∂β̂_I/∂ψ at the last point evaluated, over the free parameters: (p_I, number free)."""
+        assert self._last is not None
+        modes = self._last[0]
+        theta = self._last_psi[: len(self.parameters)]
+        columns = []
+        for i in np.flatnonzero(free):
+            step = 1e-6 * max(1.0, abs(self._last_psi[i]))
+            moved = self._last_psi.copy()
+            moved[i] += step
+            templates = flat(self.parameters.regular(moved[: len(theta)], self.smallest))
+            _, beta = self._predicted(templates, self.unpack(moved)[1])
+            columns.append((beta - modes.beta)[self.integrated] / step)
+        return np.array(columns).T
+
+    def deviance(self, modes: Modes) -> float:
+        """−2 log L at the modes."""
         p = self.integrated.stop - self.integrated.start
         return modes.log_determinant - 2.0 * modes.joint - p * LOG_2PI
-
-    deviance_of = _deviance
 
     def _with_integrated(self, beta: Vector, values: Vector) -> Vector:
         out = beta.copy()
@@ -171,11 +192,6 @@ class LaplaceLikelihood:
         self._beta = modes.beta
         if self._best is None or deviance < self._best[0]:
             self._best = (deviance, modes.u, modes.beta)
-        if self._floor is None:
-            self._floor = [
-                1e-6 / np.sqrt(np.maximum(np.einsum("gkk->k", A) / max(len(A), 1), 1e-300))
-                for A in self.equations.cross_product_blocks()
-            ]
 
     def _predicted(self, templates: Vector, beta: Vector) -> tuple[list[Matrix], Vector]:
         """û moved along its derivative: C δu = δΛᵀZᵀ∂l/∂η − ΛᵀZᵀW(Xδβ + ZδΛû)."""

@@ -55,12 +55,41 @@ class CovarianceParameters:
             out[at] = s.canonical(theta[at], k)
         return out
 
+    def free(self, theta: Vector) -> NDArray[np.bool_]:
+        """Which elements of a canonical θ move the covariances, to first order; (nθ,)."""
+        pieces = [
+            s.free(theta[at], k)
+            for s, k, at in zip(self.structures, self.k, self.slices, strict=True)
+        ]
+        return np.concatenate(pieces) if pieces else np.empty(0, dtype=bool)
+
+    def regular(self, theta: Vector, smallest: Sequence[Vector]) -> list[Matrix]:
+        """T of each term, its diagonal kept off zero by `smallest` (k,), which do not count.
+
+        The curvature in a direction where T vanishes is only seen from beside it.
+        """
+        factors = self.factors(theta)
+        for T, least in zip(factors, smallest, strict=True):
+            diagonal = np.diag(T)
+            index = np.flatnonzero(np.abs(diagonal) < least)
+            T[index, index] = np.where(diagonal[index] < 0, -least[index], least[index])
+        return factors
+
     def parameters_near(self, covariances: Sequence[Matrix]) -> Vector:
         """θ whose covariances are near the given ones."""
         pieces = [
             s.parameters_near(G) for s, G in zip(self.structures, covariances, strict=True)
         ]
         return np.concatenate(pieces) if pieces else np.empty(0)
+
+
+def smallest_factors(blocks: Sequence[Blocks]) -> list[Vector]:
+    """Per term, the size of a diagonal of T below which TᵀAT + I is I to 12 digits, (k,).
+
+    `blocks` (g, k, k): the diagonal blocks of A = ZᵀWZ of each term.
+    """
+    means = [np.einsum("gkk->k", A) / max(len(A), 1) for A in blocks]
+    return [1e-6 / np.sqrt(np.maximum(mean, 1e-300)) for mean in means]
 
 
 def flat(blocks: Sequence[Matrix]) -> Vector:

@@ -1,7 +1,19 @@
 """What can be said for an optimum: a gradient of zero, positive curvature, and at what cost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.optimize.boundary import boundary_in_words
+from henderson.optimize.curvature import smallest_scaled_eigenvalue
+from henderson.optimize.trust_region import Search
+
+_GRADIENT = 2e-3  # times a standard error: the estimate is off by a thousandth of one
+_FLAT = 1e-8
 
 
 class Outcome(Enum):
@@ -48,3 +60,51 @@ class Certificate:
         if not self.boundary:
             return self.outcome.value
         return f"{self.outcome.value}: {'; '.join(self.boundary)}"
+
+
+class _Term(Protocol):
+    @property
+    def effects(self) -> tuple[str, ...]: ...
+    @property
+    def group(self) -> str: ...
+
+
+def certify(
+    search: Search,
+    gradient: Vector,
+    hessian: Matrix,
+    *,
+    exact: bool,
+    terms: Sequence[tuple[Matrix, _Term]],
+    notes: tuple[str, ...] = (),
+) -> Certificate:
+    """Judge an optimum by the gradient and Hessian over its free parameters.
+
+    `terms` pairs each random term's covariance (k, k) with its effects and group.
+    """
+    smallest = smallest_scaled_eigenvalue(hessian)
+    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
+    largest = float(np.max(np.abs(gradient) / scale, initial=0.0))
+    boundary = tuple(
+        sentence
+        for covariance, term in terms
+        for sentence in boundary_in_words(covariance, term.effects, term.group)
+    )
+    if not largest < _GRADIENT:
+        limit = search.reason == "limit"
+        outcome = Outcome.ITERATION_LIMIT if limit else Outcome.STALLED
+    elif smallest < -1e-6:
+        outcome = Outcome.SADDLE
+    elif smallest < _FLAT:
+        outcome = Outcome.FLAT
+    else:
+        outcome = Outcome.BOUNDARY if boundary else Outcome.CONVERGED
+    return Certificate(
+        outcome=outcome,
+        evaluations=search.evaluations,
+        gradient=largest,
+        smallest_eigenvalue=smallest,
+        hessian="exact" if exact else "average information",
+        boundary=boundary,
+        notes=notes,
+    )

@@ -1,0 +1,26 @@
+"""Linear and generalized linear mixed models: fit, check, test, compare, report."""
+
+from henderson import datasets, families
+from henderson.errors import (
+    DataError,
+    FormulaError,
+    HendersonError,
+    MissingDependencyError,
+    ModelError,
+)
+from henderson.estimation import FitControl
+from henderson.fitted_model import FittedModel
+from henderson.fitting import fit
+
+__all__ = [
+    "DataError",
+    "FitControl",
+    "FittedModel",
+    "FormulaError",
+    "HendersonError",
+    "MissingDependencyError",
+    "ModelError",
+    "datasets",
+    "families",
+    "fit",
+]

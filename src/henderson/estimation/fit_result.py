@@ -1,0 +1,37 @@
+"""What a fitting method hands back, in the coefficients and units of the user's data."""
+
+from dataclasses import dataclass
+
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.optimize import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class TermFit:
+    """One random term."""
+
+    theta: Vector
+    covariance: Matrix  # (k, k)
+    modes: Matrix  # (g, k)
+    mode_covariance: Blocks  # (g, k, k)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorFit:
+    """One linear predictor."""
+
+    beta: Vector
+    terms: tuple[TermFit, ...]
+    eta: Vector  # (n,), at the conditional modes
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """The whole fit. `vcov_all` is over (β of all predictors, θ)."""
+
+    predictors: tuple[PredictorFit, ...]
+    theta: Vector
+    vcov_all: Matrix
+    log_likelihood: float
+    certificate: Certificate
+    seconds: tuple[float, float, float]  # preparing the equations, searching, finishing

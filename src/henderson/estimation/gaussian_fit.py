@@ -1,0 +1,213 @@
+"""Fits the linear model: Gaussian response, identity link, one residual variance."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.equations import MixedModelEquations, ThreadExecutor
+from henderson.equations.executor import SERIAL
+from henderson.errors import DataError
+from henderson.estimation.control import FitControl
+from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
+from henderson.estimation.model_design import ModelDesign
+from henderson.likelihood.fixed_basis import FixedBasis
+from henderson.likelihood.gaussian import GaussianLikelihood, GaussianSolution
+from henderson.likelihood.objective import Evaluation
+from henderson.optimize import Search, minimize
+from henderson.optimize.boundary import settle
+from henderson.optimize.certificate import certify
+from henderson.optimize.curvature import covariance_of, exact_hessian
+from henderson.optimize.starting_values import moment_covariances, residual_variance
+
+_LARGE_TAIL = 400  # columns of the dense tail beyond which the exact Hessian is not for free
+_MANY_PARAMETERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """The response less its least-squares fit, in units of its residual standard deviation."""
+
+    basis: FixedBasis
+    gamma: Vector  # the least-squares coefficients, in the basis
+    y: Vector
+    unit: float
+
+
+def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> FitResult:
+    """ML or REML estimates of a linear mixed model."""
+    location = design.predictors[0]
+    weights = None if np.all(design.response.size == 1.0) else design.response.size
+    scaled = _scale(location.fixed.matrix, design.response.y - location.offset, weights)
+    parameters = design.covariance_parameters()
+    started = perf_counter()
+    executor = ThreadExecutor(control.threads) if control.threads > 1 else SERIAL
+    equations = MixedModelEquations(
+        design.term_matrices(), design.n, 1, parts=control.threads, executor=executor
+    )
+    likelihood = GaussianLikelihood(
+        equations, parameters, scaled.basis.Q, scaled.y, weights, restricted=restricted
+    )
+    prepared = perf_counter()
+    search = minimize(
+        likelihood.evaluate,
+        _start(likelihood),
+        tolerance=control.tolerance,
+        max_evaluations=control.max_evaluations,
+        report=control.report,
+    )
+    theta = settle(parameters, search.parameters, likelihood.smallest, likelihood.deviance)
+    free = parameters.free(theta)
+    searched = perf_counter()
+    exact = control.hessian == "exact" or (
+        equations.tail <= _LARGE_TAIL and len(theta) <= _MANY_PARAMETERS
+    )
+    at, hessian = _curvature(likelihood, search, theta, free, exact=exact)
+    solution = likelihood.solution(theta)
+    return _result(
+        design=design,
+        scaled=scaled,
+        likelihood=likelihood,
+        theta=theta,
+        free=free,
+        solution=solution,
+        hessian=hessian,
+        search=search,
+        gradient=at.gradient,
+        exact=exact,
+        seconds=(prepared - started, searched - prepared, perf_counter() - searched),
+    )
+
+
+def _scale(X: Matrix, y: Vector, weights: Vector | None) -> _Scaled:
+    basis = FixedBasis.of(X)
+    n, p = X.shape
+    if weights is None:
+        gamma = basis.Q.T @ y / n
+    else:
+        weighted = basis.Q * weights[:, None]
+        gamma = np.linalg.solve(basis.Q.T @ weighted, weighted.T @ y)
+    residual = y - basis.Q @ gamma
+    w = 1.0 if weights is None else weights
+    unit = float(np.sqrt(np.sum(w * residual**2) / max(n - p, 1)))
+    if not unit > 1e-10 * float(np.sqrt(np.mean(y**2))):
+        raise DataError(
+            "The fixed effects fit the response exactly, so that no variance is left to "
+            "estimate. Leave out terms, or check the response."
+        )
+    return _Scaled(basis, gamma, residual / unit, unit)
+
+
+def _start(likelihood: GaussianLikelihood) -> Vector:
+    blocks, scores, total = likelihood.moments()
+    df = likelihood.n - likelihood.p
+    sigma2 = residual_variance(blocks, scores, total, df)
+    return likelihood.parameters.parameters_near(moment_covariances(blocks, scores, sigma2))
+
+
+def _curvature(
+    likelihood: GaussianLikelihood,
+    search: Search,
+    theta: Vector,
+    free: np.ndarray,
+    *,
+    exact: bool,
+) -> tuple[Evaluation, Matrix]:
+    """The evaluation at θ and the Hessian over the free parameters."""
+    at = (
+        search.evaluation
+        if np.array_equal(theta, search.parameters)
+        else likelihood.evaluate(theta)
+    )
+    if not exact:
+        return at, at.hessian[np.ix_(free, free)]
+    hessian = exact_hessian(
+        lambda x: likelihood.evaluate(x).gradient, theta, at.gradient, at.hessian, free
+    )
+    return at, hessian
+
+
+def _result(
+    *,
+    design: ModelDesign,
+    scaled: _Scaled,
+    likelihood: GaussianLikelihood,
+    theta: Vector,
+    free: np.ndarray,
+    solution: GaussianSolution,
+    hessian: Matrix,
+    search: Search,
+    gradient: Vector,
+    exact: bool,
+    seconds: tuple[float, float, float],
+) -> FitResult:
+    location, unit = design.predictors[0], scaled.unit
+    sigma2 = solution.sigma2 * unit**2
+    beta = scaled.basis.coefficients(scaled.gamma + unit * solution.beta)
+    deviance = solution.deviance + 2.0 * likelihood.nu * np.log(unit)
+    if likelihood.restricted:
+        deviance += 2.0 * scaled.basis.log_volume
+    terms = _terms(likelihood, theta, solution, sigma2, unit)
+    eta = location.fixed.matrix @ beta + location.offset
+    b = likelihood.equations.scale(
+        solution.u, _flat_factors(likelihood, theta), transposed=False
+    )
+    eta = eta + unit * likelihood.equations.join_rows(likelihood.equations.z_times(b))[:, 0]
+    p, count = len(beta), len(theta)
+    covariance_theta = np.full((count, count), np.nan)
+    covariance_theta[np.ix_(free, free)] = covariance_of(hessian)
+    slope = np.where(free, solution.sigma_slope, 0.0)
+    across = slope @ np.nan_to_num(covariance_theta)
+    vcov = np.zeros((p + 1 + count, p + 1 + count))
+    vcov[:p, :p] = scaled.basis.covariance(solution.vcov * unit**2)
+    vcov[p, p] = 1.0 / (2.0 * likelihood.nu) + across @ slope
+    vcov[p, p + 1 :] = vcov[p + 1 :, p] = np.where(free, across, np.nan)
+    vcov[p + 1 :, p + 1 :] = covariance_theta
+    return FitResult(
+        predictors=(
+            PredictorFit(beta, terms, eta),
+            PredictorFit(
+                np.array([0.5 * np.log(sigma2)]), (), np.full(design.n, 0.5 * np.log(sigma2))
+            ),
+        ),
+        theta=theta,
+        vcov_all=vcov,
+        log_likelihood=-0.5 * deviance,
+        certificate=certify(
+            search,
+            gradient[free],
+            hessian,
+            exact=exact,
+            terms=[(t.covariance, d) for t, d in zip(terms, location.random, strict=True)],
+        ),
+        seconds=seconds,
+    )
+
+
+def _flat_factors(likelihood: GaussianLikelihood, theta: Vector) -> Vector:
+    factors = likelihood.parameters.factors(theta)
+    return np.concatenate([T.ravel() for T in factors]) if factors else np.empty(0)
+
+
+def _terms(
+    likelihood: GaussianLikelihood,
+    theta: Vector,
+    solution: GaussianSolution,
+    sigma2: float,
+    unit: float,
+) -> tuple[TermFit, ...]:
+    parameters = likelihood.parameters
+    u = likelihood.equations.by_term(solution.u)
+    inverse: list[Blocks] = likelihood.equations.inverse_blocks()
+    return tuple(
+        TermFit(
+            theta=theta[at],
+            covariance=sigma2 * T @ T.T,
+            modes=unit * u[t][:, :, 0] @ T.T,
+            mode_covariance=sigma2 * (T @ inverse[t] @ T.T),
+        )
+        for t, (T, at) in enumerate(
+            zip(parameters.factors(theta), parameters.slices, strict=True)
+        )
+    )

@@ -1,0 +1,316 @@
+"""Fits any other model: Laplace approximation, or quadrature, over θ and β together."""
+
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+from scipy.linalg import block_diag
+
+from henderson.arrays import Matrix, Vector
+from henderson.equations import SERIAL, MixedModelEquations, ThreadExecutor
+from henderson.estimation.control import FitControl
+from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
+from henderson.estimation.model_design import ModelDesign
+from henderson.families import Response
+from henderson.likelihood.conditional_modes import Modes
+from henderson.likelihood.fixed_basis import FixedBasis
+from henderson.likelihood.laplace import LaplaceLikelihood
+from henderson.likelihood.packing import second
+from henderson.likelihood.parameters import CovarianceParameters, smallest_factors
+from henderson.likelihood.rows import Rows
+from henderson.optimize import minimize
+from henderson.optimize.boundary import settle
+from henderson.optimize.certificate import certify
+from henderson.optimize.curvature import covariance_of, exact_hessian
+from henderson.optimize.starting_values import moment_covariances
+
+_GOOD_ENOUGH = 1e-2  # of deviance, for a start without random effects
+_POLISHED = 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class _Coefficients:
+    """The coefficients of all predictors, each in an orthonormal basis of its X."""
+
+    bases: tuple[FixedBasis, ...]
+    columns: tuple[slice, ...]
+
+    @classmethod
+    def of(cls, design: ModelDesign) -> "_Coefficients":
+        bases = tuple(FixedBasis.of(p.fixed.matrix) for p in design.predictors)
+        ends = np.cumsum([len(basis.R) for basis in bases]).tolist()
+        columns = tuple(
+            slice(end - len(basis.R), end) for basis, end in zip(bases, ends, strict=True)
+        )
+        return cls(bases, columns)
+
+    def natural(self, gamma: Vector) -> list[Vector]:
+        """β of each predictor."""
+        return [
+            basis.coefficients(gamma[at])
+            for basis, at in zip(self.bases, self.columns, strict=True)
+        ]
+
+    @property
+    def to_natural(self) -> Matrix:
+        """R⁻¹ of all predictors: β = R⁻¹γ."""
+        return block_diag(
+            *[np.linalg.inv(basis.R) for basis in self.bases]
+        )
+
+
+def fit_laplace(design: ModelDesign, restricted: bool, control: FitControl) -> FitResult:
+    """ML or REML estimates by the Laplace approximation."""
+    started = perf_counter()
+    coefficients = _Coefficients.of(design)
+    parameters = design.covariance_parameters()
+    random = design.random_predictors
+    executor = ThreadExecutor(control.threads) if control.threads > 1 else SERIAL
+    equations = MixedModelEquations(
+        design.term_matrices(), design.n, len(random), parts=control.threads, executor=executor
+    )
+    rows = [_rows(design, coefficients, which) for which in equations.rows]
+    prepared = perf_counter()
+    gamma = _without_random_effects(design, coefficients)
+    theta, smallest = _start(equations, parameters, rows, gamma, random)
+    integrated = coefficients.columns[0] if restricted else slice(0, 0)
+    likelihood = LaplaceLikelihood(equations, parameters, rows, random, integrated, smallest)
+    likelihood.start_from(gamma)
+    search = minimize(
+        likelihood.evaluate,
+        likelihood.pack(theta, gamma),
+        tolerance=control.tolerance,
+        max_evaluations=control.max_evaluations,
+        report=control.report,
+    )
+    psi = search.parameters
+    count = len(parameters)
+    psi = np.concatenate(
+        [
+            settle(
+                parameters,
+                psi[:count],
+                smallest,
+                lambda t: likelihood.deviance_at(np.concatenate([t, psi[count:]])),
+            ),
+            psi[count:],
+        ]
+    )
+    free = np.concatenate([parameters.free(psi[:count]), np.ones(len(psi) - count, dtype=bool)])
+    searched = perf_counter()
+    at = likelihood.evaluate(psi)
+    hessian = exact_hessian(
+        lambda x: likelihood.evaluate(x).gradient, psi, at.gradient, at.hessian, free
+    )
+    psi, gradient = _polish(likelihood, psi, at.gradient, hessian, free)
+    modes = likelihood.exactly(psi)
+    assert modes is not None
+    return _result(
+        design,
+        coefficients,
+        likelihood,
+        modes,
+        psi,
+        free,
+        hessian,
+        certificate_of=partial(certify, search, gradient[free], hessian, exact=True),
+        seconds=(prepared - started, searched - prepared, perf_counter() - searched),
+    )
+
+
+def _rows(design: ModelDesign, coefficients: _Coefficients, which: slice | np.ndarray) -> Rows:
+    r = design.response
+    response = Response(r.y[which], r.size[which], r.weight[which])
+    return Rows(
+        density=partial(design.family.log_density, response),
+        X=tuple(basis.Q[which] for basis in coefficients.bases),
+        columns=coefficients.columns,
+        offset=np.column_stack([p.offset[which] for p in design.predictors]),
+    )
+
+
+def _without_random_effects(design: ModelDesign, coefficients: _Coefficients) -> Vector:
+    """The coefficients of the model without its random terms, roughly."""
+    gamma = np.zeros(coefficients.columns[-1].stop)
+    starts = [
+        design.family.initial_location(design.response),
+        *(
+            np.full(design.n, value)
+            for value in design.family.initial_dispersion(design.response)
+        ),
+    ]
+    for basis, at, start, predictor in zip(
+        coefficients.bases, coefficients.columns, starts, design.predictors, strict=True
+    ):
+        gamma[at] = basis.Q.T @ (start - predictor.offset) / design.n
+    likelihood = LaplaceLikelihood(
+        MixedModelEquations([], design.n, 1),
+        CovarianceParameters((), ()),
+        [_rows(design, coefficients, slice(None))],
+    )
+    search = minimize(
+        likelihood.evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60
+    )
+    return search.parameters
+
+
+def _start(
+    equations: MixedModelEquations,
+    parameters: CovarianceParameters,
+    rows: list[Rows],
+    gamma: Vector,
+    random: tuple[int, ...],
+) -> tuple[Vector, list[Vector]]:
+    """θ by moments on the working response, and the smallest factors that count."""
+    if not len(parameters):
+        return np.empty(0), []
+    densities = [r.density(r.fixed(gamma), 2) for r in rows]
+    K = len(rows[0].X)
+    pairs = [(a, b) for i, a in enumerate(random) for b in random[i:]]
+    weights = []
+    for d in densities:
+        w = np.column_stack([-d.d2[:, second(K, a, b)] for a, b in pairs])
+        for column, (a, b) in enumerate(pairs):
+            w[:, column] = np.maximum(w[:, column], 1e-8) if a == b else 0.0
+        weights.append(w)
+    equations.cross_products(weights)
+    blocks = equations.cross_product_blocks()
+    score = equations.z_transpose_times(
+        [np.ascontiguousarray(d.d1[:, random])[:, :, None] for d in densities]
+    )
+    equations.sum_tail(score)
+    scores = [s[:, :, 0] for s in equations.by_term(score)]
+    theta = parameters.parameters_near(moment_covariances(blocks, scores, 1.0))
+    return theta, smallest_factors(blocks)
+
+
+def _polish(
+    likelihood: LaplaceLikelihood,
+    psi: Vector,
+    gradient: Vector,
+    hessian: Matrix,
+    free: np.ndarray,
+) -> tuple[Vector, Vector]:
+    """One Newton step by the exact Hessian, if it is worth one."""
+    try:
+        np.linalg.cholesky(hessian)
+    except np.linalg.LinAlgError:
+        return psi, gradient
+    step = np.zeros_like(psi)
+    step[free] = -np.linalg.solve(hessian, gradient[free])
+    if -0.5 * gradient @ step < _POLISHED:
+        return psi, gradient
+    moved = likelihood.evaluate(psi + step)
+    scale = np.sqrt(np.abs(np.diag(hessian)))
+    better = np.linalg.norm(moved.gradient[free] / scale) < np.linalg.norm(
+        gradient[free] / scale
+    )
+    return (psi + step, moved.gradient) if better else (psi, gradient)
+
+
+def _result(
+    design: ModelDesign,
+    coefficients: _Coefficients,
+    likelihood: LaplaceLikelihood,
+    modes: Modes,
+    psi: Vector,
+    free: np.ndarray,
+    hessian: Matrix,
+    *,
+    certificate_of: partial,
+    seconds: tuple[float, float, float],
+) -> FitResult:
+    parameters, equations = likelihood.parameters, likelihood.equations
+    theta = psi[: len(parameters)]
+    p_inside = likelihood.integrated.stop
+    deviance = likelihood.deviance(modes)
+    if p_inside:
+        deviance += 2.0 * coefficients.bases[0].log_volume
+    terms = _terms(likelihood, modes, theta)
+    etas = equations.join_rows(modes.eta)
+    designs = [t for i in likelihood.random for t in design.predictors[i].random]
+    predictors, start = [], 0
+    for index, (beta, predictor) in enumerate(
+        zip(coefficients.natural(modes.beta), design.predictors, strict=True)
+    ):
+        count = len(predictor.random)
+        predictors.append(
+            PredictorFit(beta, terms[start : start + count], np.ascontiguousarray(etas[:, index]))
+        )
+        start += count
+    return FitResult(
+        predictors=tuple(predictors),
+        theta=theta,
+        vcov_all=_covariance(coefficients, likelihood, modes, hessian, free),
+        log_likelihood=-0.5 * deviance,
+        certificate=certificate_of(
+            terms=[(t.covariance, d) for t, d in zip(terms, designs, strict=True)]
+        ),
+        seconds=seconds,
+    )
+
+
+def _covariance(
+    coefficients: _Coefficients,
+    likelihood: LaplaceLikelihood,
+    modes: Modes,
+    hessian: Matrix,
+    free: np.ndarray,
+) -> Matrix:
+    """Covariance of (β, θ): inverse joint Hessian, NaN for what is at a boundary.
+
+    Integrated coefficients (REML) have their conditional covariance plus what they inherit
+    from ψ through the derivative of their mode.
+    """
+    count, P = len(likelihood.parameters), likelihood.n_coefficients
+    of_psi = np.full((len(free), len(free)), np.nan)
+    of_psi[np.ix_(free, free)] = covariance_of(hessian)
+    order = np.concatenate([likelihood.outer, P + np.arange(count)]).astype(int)
+    out = np.zeros((P + count, P + count))
+    to = np.concatenate([np.arange(count, len(free)), np.arange(count)])
+    out[np.ix_(order, order)] = of_psi[np.ix_(to, to)]
+    inside = likelihood.integrated
+    if inside.stop:
+        root_inverse = np.linalg.inv(modes.root)
+        out[inside, inside] = root_inverse.T @ root_inverse
+        slope = likelihood.integrated_slope(free)  # (p, number free)
+        known = of_psi[np.ix_(free, free)]
+        out[inside, inside] += slope @ known @ slope.T
+        position = np.full(len(free), -1)
+        position[to] = np.arange(len(free))
+        at = order[position[np.flatnonzero(free)]]
+        out[np.ix_(range(inside.stop), at)] = slope @ known
+        out[np.ix_(at, range(inside.stop))] = known @ slope.T
+    change = block_diag(coefficients.to_natural, np.eye(count))
+    moved = np.full_like(out, np.nan)
+    good = ~np.isnan(np.diag(out))
+    moved[np.ix_(good, good)] = (
+        change[np.ix_(good, good)] @ out[np.ix_(good, good)] @ change[np.ix_(good, good)].T
+    )
+    return moved
+
+
+def _terms(likelihood: LaplaceLikelihood, modes: Modes, theta: Vector) -> tuple[TermFit, ...]:
+    parameters, equations = likelihood.parameters, likelihood.equations
+    u = equations.by_term(modes.u)
+    inverse = equations.inverse_blocks()
+    if likelihood.integrated.stop:
+        half = np.linalg.inv(modes.root).T
+        columns = [b @ half for b in modes.border]
+        equations.back_solve(columns)
+        for block, column in zip(inverse, equations.by_term(columns), strict=True):
+            block += column @ column.transpose(0, 2, 1)
+    return tuple(
+        TermFit(
+            theta=theta[at],
+            covariance=T @ T.T,
+            modes=u[t][:, :, 0] @ T.T,
+            mode_covariance=T @ inverse[t] @ T.T,
+        )
+        for t, (T, at) in enumerate(
+            zip(parameters.factors(theta), parameters.slices, strict=True)
+        )
+    )
+
+

@@ -1,0 +1,175 @@
+"""The model over the data, before any fitting: response, X and Z of each linear predictor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.covariance import CovarianceStructure, structure_named
+from henderson.design import (
+    FixedDesign,
+    ModelFrame,
+    RandomDesign,
+    fixed_design,
+    model_frame,
+    random_design,
+)
+from henderson.design.model_frame import PerRow
+from henderson.equations import RandomTermMatrix
+from henderson.errors import DataError
+from henderson.estimation.specification import Specification
+from henderson.families import Family, Response
+from henderson.formula import Formula, parse_one_sided
+from henderson.likelihood.parameters import CovarianceParameters
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorDesign:
+    """η = Xβ + Zb + offset of one linear predictor."""
+
+    name: str
+    fixed: FixedDesign
+    offset: Vector  # (n,)
+    random: tuple[RandomDesign, ...]
+    structures: tuple[CovarianceStructure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDesign:
+    """All that the likelihood is made of."""
+
+    frame: ModelFrame
+    family: Family
+    response: Response
+    predictors: tuple[PredictorDesign, ...]
+
+    @property
+    def n(self) -> int:
+        """Rows used."""
+        return self.frame.n
+
+    @property
+    def is_linear(self) -> bool:
+        """Gaussian with identity link and one residual variance: β and σ² have closed forms."""
+        return self.family.is_quadratic and all(
+            p.fixed.names == ("(Intercept)",) and not p.random and not p.offset.any()
+            for p in self.predictors[1:]
+        )
+
+    @property
+    def random_predictors(self) -> tuple[int, ...]:
+        """Indices of the predictors that may have random effects: the location, and others."""
+        others = (i for i, p in enumerate(self.predictors) if i and p.random)
+        return (0, *others)
+
+    def term_matrices(self) -> list[RandomTermMatrix]:
+        """The columns of Z of all terms, predictor by predictor."""
+        return [
+            RandomTermMatrix(
+                predictor=position,
+                k=term.n_effects,
+                levels=term.n_levels,
+                codes=term.codes,
+                values=term.values,
+                columns=term.columns,
+            )
+            for position, index in enumerate(self.random_predictors)
+            for term in self.predictors[index].random
+        ]
+
+    def covariance_parameters(self) -> CovarianceParameters:
+        """θ of all terms, in the order of `term_matrices`."""
+        ordered = [self.predictors[i] for i in self.random_predictors]
+        return CovarianceParameters(
+            tuple(s for p in ordered for s in p.structures),
+            tuple(t.n_effects for p in ordered for t in p.random),
+        )
+
+
+def design_model(
+    specification: Specification,
+    data: object,
+    *,
+    weights: PerRow = None,
+    offset: PerRow = None,
+) -> ModelDesign:
+    """Read the data for a specification, checking all that can be known before fitting.
+
+    Raises
+    ------
+    DataError
+        For data that cannot answer: see `model_frame`; a response outside the family's support
+        or constant; a grouping factor with as many levels as rows in a linear model.
+    FormulaError
+        For a structure that does not exist.
+    """
+    family, formula = specification.family, specification.formula
+    structures = tuple(structure_named(t.structure, formula.text, t.start) for t in formula.random)
+    frame = model_frame(
+        formula,
+        data,
+        weights=weights,
+        offset=offset,
+        contrasts=specification.contrasts or None,
+        binary=family.counts_trials,
+    )
+    observed = frame.response
+    assert observed is not None
+    response = family.response(observed.y, observed.trials, observed.weights)
+    family.check_response(response, observed.label, frame.rows.astype(np.float64))
+    _refuse_constant(response, observed.label)
+    location = PredictorDesign(
+        name=family.predictors[0],
+        fixed=fixed_design(frame, formula),
+        offset=frame.offsets[0],
+        random=tuple(random_design(frame, formula, term) for term in formula.random),
+        structures=structures,
+    )
+    constant = parse_one_sided("~ 1")
+    others = tuple(
+        PredictorDesign(name, fixed_design(frame, constant), np.zeros(frame.n), (), ())
+        for name in family.predictors[1:]
+    )
+    model = ModelDesign(frame, family, response, (location, *others))
+    if model.is_linear:
+        _refuse_confounding(location, frame.n, formula)
+    if location.fixed.matrix.shape[1] >= frame.n:
+        raise DataError(
+            f"There are {location.fixed.matrix.shape[1]} fixed effects and only {frame.n} rows. "
+            "Leave out terms, or use more data."
+        )
+    return model
+
+
+def _refuse_constant(response: Response, label: str) -> None:
+    proportion: Matrix = response.y / response.size
+    if len(response.y) == 1:
+        raise DataError(f"The response {label!r} has only one row. A model needs more.")
+    if np.all(response.y == response.y[0]) and np.all(proportion == proportion[0]):
+        raise DataError(
+            f"The response {label!r} is constant: every value is {response.y[0]:g}. "
+            "There is nothing to explain; check that this is the right column."
+        )
+    if np.all(proportion == 0) or (np.all(proportion == 1) and not np.all(response.size == 1)):
+        raise DataError(
+            f"The response {label!r} is constant: every value is {proportion[0]:g}. "
+            "There is nothing to explain; check that this is the right column."
+        )
+
+
+def _refuse_confounding(location: PredictorDesign, n: int, formula: Formula) -> None:
+    """In a linear model the residual is one effect a row: terms as rich are confounded with it."""
+    for term in location.random:
+        if term.n_levels >= n:
+            raise DataError(
+                f"The grouping factor {term.group!r} of {term.term.text} has {term.n_levels} "
+                f"levels and there are {n} rows: its variance cannot be told from the "
+                f"residual's. Remove the term from {formula.text!r}, or use a coarser factor."
+            )
+        if term.term.structure == "us" and term.n_levels * term.n_effects >= n:
+            raise DataError(
+                f"The random term {term.term.text} has {term.n_levels * term.n_effects} effects "
+                f"({term.n_effects} for each of {term.n_levels} levels of {term.group!r}) and "
+                f"there are {n} rows: its variances cannot be told from the residual's. "
+                f"Write fewer effects, such as (1 | {term.group})."
+            )

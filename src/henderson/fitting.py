@@ -1,0 +1,128 @@
+"""The front door: check the arguments, estimate, wrap."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from henderson.design.model_frame import PerRow
+from henderson.errors import ModelError, did_you_mean
+from henderson.estimation import FitControl, Specification, estimate
+from henderson.families import Family, family_named
+from henderson.fitted_model import FittedModel
+from henderson.formula import parse_formula
+from henderson.links import Link
+
+_METHODS = ["ML", "REML"]
+
+
+def fit(
+    formula: str,
+    data: object,
+    *,
+    family: str | Family = "gaussian",
+    link: str | Link | None = None,
+    method: Literal["ML", "REML"] | None = None,
+    weights: PerRow = None,
+    offset: PerRow = None,
+    quadrature: int = 1,
+    contrasts: str | Mapping[str, str] | None = None,
+    control: FitControl | None = None,
+) -> FittedModel:
+    """Fit a linear or generalized linear mixed model.
+
+    Parameters
+    ----------
+    formula
+        As in R: ``"yield ~ gen * nitro + (1 | block/gen)"``. The response may be
+        ``cbind(success, failure)`` or ``success/trials``, or a proportion with ``weights``.
+    data
+        A table: pandas, polars, pyarrow or anything narwhals knows, or a dict of columns. It is
+        not changed. Rows with a missing value in a variable of the model are left out.
+    family
+        Distribution of the response: "gaussian", "binomial", "poisson", "nbinom1", "nbinom2",
+        "gamma", "beta", "t", or a family object such as ``hd.families.StudentT(df=4)``.
+    link
+        Link of the mean; by default the family's own.
+    method
+        "REML" (restricted maximum likelihood; the default for a Gaussian response with identity
+        link) or "ML".
+    weights
+        A column, an expression or one value a row. Gaussian: precision, Var(e) = σ²/w.
+        Binomial: number of trials. Otherwise they multiply the log-likelihood of the row.
+    offset
+        A column, an expression such as ``"log(effort)"`` or one value a row: a known part of the
+        linear predictor.
+    quadrature
+        Nodes of adaptive Gauss-Hermite quadrature for each random effect, for models with one
+        grouping factor; 1 is the Laplace approximation.
+    contrasts
+        "treatment" (default), "sum", "helmert" or "poly", for all factors or by factor.
+    control
+        Settings of the search.
+
+    Returns
+    -------
+    FittedModel
+        Also where the search did not converge; `converged` and `outcome` say so.
+
+    Raises
+    ------
+    HendersonError
+        For anything wrong with the formula, the data or the arguments, before fitting.
+
+    Examples
+    --------
+    >>> import henderson as hd
+    >>> m = hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"))
+    >>> round(m.params["Days"], 3)
+    10.467
+    """
+    chosen = _family(family, link)
+    parsed = parse_formula(formula)
+    quadratic = chosen.is_quadratic
+    if method is None:
+        method = "REML" if quadratic else "ML"
+    elif method not in _METHODS:
+        raise ModelError(
+            f"There is no method {method!r}. {did_you_mean(str(method).upper(), _METHODS)}"
+            'Choose "ML" or "REML".'
+        )
+    specification = Specification(
+        formula=parsed,
+        family=chosen,
+        method=method,
+        quadrature=_quadrature(quadrature, chosen, method),
+        weights=weights if isinstance(weights, str) else None,
+        offset=offset if isinstance(offset, str) else None,
+        contrasts={} if contrasts is None else contrasts,
+    )
+    return FittedModel(
+        estimate(specification, data, weights=weights, offset=offset, control=control)
+    )
+
+
+def _family(family: str | Family, link: str | Link | None) -> Family:
+    name = link.name if isinstance(link, Link) else link
+    if isinstance(family, str):
+        return family_named(family, name)
+    if not isinstance(family, Family):
+        raise ModelError(
+            f"family must be a name or a family object, not {family!r}. "
+            'For example family="poisson".'
+        )
+    if name is not None and name != family.link.name:
+        raise ModelError(
+            f"The family has the link {family.link.name!r} and link={name!r} was given too. "
+            "Give the link to the family alone."
+        )
+    return family
+
+
+def _quadrature(nodes: int, family: Family, method: str) -> int:
+    if not isinstance(nodes, int) or isinstance(nodes, bool) or nodes < 1:
+        raise ModelError(f"quadrature must be a whole number of nodes, 1 or more, not {nodes!r}.")
+    if nodes > 1 and method == "REML":
+        raise ModelError(
+            "Quadrature integrates the random effects only, so it cannot be restricted (REML). "
+            'Use method="ML", or quadrature=1.'
+        )
+    return 1 if family.is_quadratic else nodes  # the Laplace approximation is exact there

@@ -1,0 +1,80 @@
+"""Variances of zero and correlations of one: ordinary results, made exact and put in words."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.likelihood.parameters import CovarianceParameters
+
+_NEARLY_ZERO = 0.02  # in units where an average level has information 1 on the effect
+_NO_WORSE = 1e-7  # of deviance, times 1 + |deviance| / 1000
+
+
+def settle(
+    parameters: CovarianceParameters,
+    theta: Vector,
+    smallest: Sequence[Vector],
+    deviance: Callable[[Vector], float],
+) -> Vector:
+    """θ in canonical form, with scales that are zero to precision made exactly zero.
+
+    A scale is set to zero only where the deviance does not rise; all that qualify are tried
+    together, then one by one. `smallest` (k,) a term gives the units, see `smallest_factors`.
+    """
+    theta = parameters.canonical(theta)
+    candidates = []
+    for structure, k, at, least in zip(
+        parameters.structures, parameters.k, parameters.slices, smallest, strict=True
+    ):
+        for element, effect in structure.scales(k):
+            size = abs(theta[at.start + element]) / (1e6 * least[effect])
+            if size < _NEARLY_ZERO:
+                candidates.append((size, at.start + element))
+    if not candidates:
+        return theta
+    here = deviance(theta)
+    limit = here + _NO_WORSE * (1.0 + abs(here) / 1000.0)
+    order = [element for _, element in sorted(candidates)]
+    for attempt in [order] if len(order) == 1 else [order, *([e] for e in order)]:
+        trial = theta.copy()
+        trial[attempt] = 0.0
+        trial = parameters.canonical(trial)
+        if deviance(trial) <= limit:
+            theta = trial
+            if attempt is order:
+                break
+    return theta
+
+
+def boundary_in_words(covariance: Matrix, effects: Sequence[str], group: str) -> list[str]:
+    """What is singular about one term's covariance, in sentences without a full stop."""
+    variances = np.diag(covariance)
+    zero = variances <= 0.0
+    named = [
+        f"the variance of {group if effect == '(Intercept)' else f'{effect} in {group}'} "
+        "is estimated as 0"
+        for effect, none in zip(effects, zero, strict=True)
+        if none
+    ]
+    kept = np.flatnonzero(~zero)
+    if len(kept) < 2:
+        return named
+    sd = np.sqrt(variances[kept])
+    correlation = covariance[np.ix_(kept, kept)] / np.outer(sd, sd)
+    rank = int(np.sum(np.linalg.eigvalsh(correlation) > 1e-9))
+    if rank == len(kept):
+        return named
+    perfect = [
+        f"the correlation of {effects[kept[i]]} and {effects[kept[j]]} in {group} is estimated "
+        f"as {np.sign(correlation[i, j]):.0f}"
+        for i in range(len(kept))
+        for j in range(i)
+        if abs(correlation[i, j]) > 1.0 - 1e-9
+    ]
+    if perfect:
+        return named + perfect
+    return [
+        *named,
+        f"the covariance matrix of {group} is estimated with rank {rank} of {len(kept)}",
+    ]
