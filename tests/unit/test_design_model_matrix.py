@@ -91,7 +91,7 @@ def test_unused_levels_leave_with_their_rows(table: pd.DataFrame) -> None:
 
 def test_nearly_collinear_columns_stay() -> None:
     year = np.arange(1990.0, 2020.0)
-    design = design_of("~ year + I(year^2) + I(year^3)", {"year": year})
+    design = design_of("~ year + I(year^2)", {"year": year})
     assert design.dropped == ()
 
 

@@ -109,7 +109,7 @@ def test_a_new_group_has_code_minus_one(table: pd.DataFrame) -> None:
 
 
 def test_a_missing_value_gives_a_row_of_nan(table: pd.DataFrame) -> None:
-    frame, formula, fixed, random = designs("y ~ x + f + offset(day) + (1 | g)", table)
+    frame, formula, fixed, _ = designs("y ~ x + f + offset(day) + (1 | g)", table)
     new = {"x": [1.0, np.nan, 2.0], "f": ["u", "v", None], "day": [0.1, 0.2, np.nan]}
     made = new_design(frame, formula, fixed, [], new)
     assert np.isfinite(made.matrix[0]).all()
@@ -126,7 +126,7 @@ def test_population_predictions_need_no_groups(table: pd.DataFrame) -> None:
 
 def test_an_unknown_level_of_a_fixed_factor_is_named(table: pd.DataFrame) -> None:
     frame, formula, fixed, _ = designs("y ~ f", table)
-    with pytest.raises(DataError, match="'f' has a level 'q'.*Known levels: 'u', 'v', 'w'"):
+    with pytest.raises(DataError, match=r"'f' has a level 'q'.*Known levels: 'u', 'v', 'w'"):
         new_design(frame, formula, fixed, [], {"f": ["u", "q"]})
 
 

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -22,13 +24,18 @@ class Table:
     """A table to read columns from; never written to."""
 
     source: Any  # a narwhals DataFrame or a mapping of arrays
-    names: tuple[str, ...]
+    keys: Mapping[str, Any]  # by name, what the source calls the column
     n: int
     backend: nw.Implementation
 
+    @property
+    def names(self) -> list[str]:
+        """The columns."""
+        return list(self.keys)
+
     def read(self, name: str) -> Variable:
         """One column as numbers or as a factor."""
-        column = self.source[name]
+        column = self.source[self.keys[name]]
         if isinstance(self.source, Mapping):
             return read_array(column, name)
         return read_series(column, name)
@@ -54,7 +61,8 @@ def open_table(data: object) -> Table:
             ) from None
         if isinstance(frame, nw.LazyFrame):
             frame = frame.collect()
-        table = Table(frame, tuple(frame.columns), frame.shape[0], frame.implementation)
+        keys = {str(key): key for key in frame.columns}
+        table = Table(frame, keys, frame.shape[0], frame.implementation)
     if table.n == 0:
         raise DataError("The data have no rows. Check the file or the filter before the fit.")
     return table
@@ -63,16 +71,16 @@ def open_table(data: object) -> Table:
 def native_table(columns: Mapping[str, object], backend: nw.Implementation) -> Any:  # noqa: ANN401
     """A table of the user's own kind from columns of equal length."""
     given = {name: _plain(values) for name, values in columns.items()}
-    return nw.from_dict(given, backend=backend).to_native()
+    return nw.from_dict(given, backend=backend).to_native()  # pyright: ignore[reportArgumentType]
 
 
 def read_series(series: nw.Series, name: str) -> Variable:
     """A narwhals column as numbers (NaN where missing) or as a factor."""
     dtype = series.dtype
-    if dtype.is_integer() and not series.null_count():
-        return _as_numbers(series.to_numpy(), name)
     if dtype.is_numeric():
-        return series.cast(nw.Float64).to_numpy().astype(np.float64, copy=False)
+        whole = dtype.is_integer() and not series.null_count()
+        values = (series if whole else series.cast(nw.Float64)).to_numpy()
+        return values if values.dtype.kind in "iuf" else values.astype(np.float64)
     if dtype == nw.Boolean:
         missing = series.is_null().to_numpy()
         return logical(series.fill_null(False).to_numpy().astype(bool), missing)
@@ -80,35 +88,37 @@ def read_series(series: nw.Series, name: str) -> Variable:
         return _read_categorical(series)
     if dtype == nw.String:
         return _read_texts(series, name)
+    if dtype == nw.Object:
+        return _read_objects(series.to_numpy(), name)
     if isinstance(dtype, nw.Date | nw.Datetime):
         dates = [None if value is None else str(value) for value in series.to_list()]
         return factorize(np.array([None if d == "NaT" else d for d in dates], dtype=object))
-    if dtype == nw.Object:
-        return _read_objects(series.to_numpy(), name)
     raise DataError(
         f"Column {name!r} holds {dtype}, which is neither numbers nor levels. "
         "Convert it to numbers or text."
     )
 
 
-def read_array(values: object, name: str) -> Variable:
+def read_array(values: Any, name: str) -> Variable:  # noqa: ANN401
     """A list, array or series as numbers (NaN where missing) or as a factor."""
     if not isinstance(values, np.ndarray | list | tuple):
-        try:
-            return read_series(nw.from_native(values, series_only=True), name)  # pyright: ignore
-        except TypeError:
-            pass
+        if hasattr(values, "categories") and hasattr(values, "codes"):  # a pandas.Categorical
+            codes = np.asarray(values.codes, dtype=np.int32)
+            found = Factor(codes, np.asarray(values.categories), bool(values.ordered))
+            return found.without_unused_levels()
+        with suppress(TypeError):
+            return read_series(nw.from_native(values, series_only=True), name)
     try:
-        array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+        array: Any = (
+            values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+        )
     except ValueError:
         array = np.zeros((0, 0))
     if array.ndim != 1:
         raise DataError(f"{name!r} is not one column of values. Give one value per row.")
     if array.dtype.kind == "b":
-        return logical(array)
-    if array.dtype.kind in "iuf":
-        return _as_numbers(array, name)
-    return _read_objects(array.astype(object), name)
+        return logical(array.astype(bool))
+    return array if array.dtype.kind in "iuf" else _read_objects(array.astype(object), name)
 
 
 def _open_mapping(data: Mapping[str, Any]) -> Table:
@@ -124,7 +134,7 @@ def _open_mapping(data: Mapping[str, Any]) -> Table:
         listed = ", ".join(f"{name!r}: {length}" for name, length in lengths.items())
         raise DataError(f"The columns differ in length ({listed}). Give one value per row.")
     n = next(iter(lengths.values()), 0)
-    return Table(data, tuple(map(str, lengths)), n, nw.Implementation.PANDAS)
+    return Table(data, {str(key): key for key in data}, n, nw.Implementation.PANDAS)
 
 
 def _read_categorical(series: nw.Series) -> Factor:
@@ -132,7 +142,8 @@ def _read_categorical(series: nw.Series) -> Factor:
     codes, values, ordered = _dictionary(series)
     keys = values if values.dtype.kind in "iufb" else values.astype(object)
     factor = Factor(codes, keys, ordered=ordered).without_unused_levels()
-    return _increasing(factor) if series.implementation.is_polars() and not ordered else factor
+    unordered = series.implementation.is_polars() and isinstance(series.dtype, nw.Categorical)
+    return _increasing(factor) if unordered else factor
 
 
 def _read_texts(series: nw.Series, name: str) -> Factor:
@@ -181,33 +192,38 @@ def _increasing(factor: Factor) -> Factor:
 
 def _read_objects(values: NDArray[Any], name: str) -> Variable:
     """Python values: texts, truth values or numbers, with None or NaN where missing."""
-    kinds = set(map(type, values.tolist())) - {type(None)}
-    if all(issubclass(kind, str) or kind is float for kind in kinds) and kinds != {float}:
-        odd = next((v for v in values if isinstance(v, float) and not math.isnan(v)), None)
-        if odd is None:
-            return factorize(values)
-        raise _mixed(name, odd)
-    missing = np.array([_is_missing(value) for value in values.tolist()], dtype=bool)
+    rows = values.tolist()
+    kinds = set(map(type, rows)) - {type(None)}
+    if kinds and all(issubclass(kind, str) for kind in kinds):
+        return factorize(values)
+    missing = np.array([_is_missing(value) for value in rows], dtype=bool)
     known = values[~missing]
-    if len(known) and all(isinstance(value, bool | np.bool_) for value in known):
+    kinds = set(map(type, known.tolist()))
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds) and kinds:
         truth = np.zeros(len(values), dtype=bool)
         truth[~missing] = known.astype(bool)
         return logical(truth, missing)
-    if all(isinstance(value, Real) and not isinstance(value, bool) for value in known):
+    if all(issubclass(kind, Real | Decimal) and kind is not bool for kind in kinds):
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = known.astype(np.float64)
         return numbers
-    kind = ", ".join(sorted(kind.__name__ for kind in kinds))
+    if all(issubclass(kind, str) for kind in kinds):
+        texts = values.copy()
+        texts[missing] = None
+        return factorize(texts)
+    if any(issubclass(kind, str) for kind in kinds):
+        raise _mixed(name, next(v for v in known.tolist() if not isinstance(v, str)))
+    listed = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise DataError(
-        f"Column {name!r} holds values of type {kind}. Convert it to numbers or text."
+        f"Column {name!r} holds values of type {listed}. Convert it to numbers or text."
     )
 
 
 def _is_missing(value: object) -> bool:
-    """None, NaN, and the missing values of pandas, none of which equals itself."""
-    return (
-        value is None or type(value).__name__ in {"NAType", "NaTType"} or bool(value != value)
-    )  # noqa: PLR0124
+    """None, NaN, or one of the missing values of pandas."""
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def _mixed(name: str, odd: object) -> DataError:
@@ -215,12 +231,6 @@ def _mixed(name: str, odd: object) -> DataError:
         f"Column {name!r} mixes texts with other values such as {odd!r}. "
         "Convert it to one kind."
     )
-
-
-def _as_numbers(array: NDArray[Any], name: str) -> NDArray[Any]:
-    if array.dtype.kind in "iuf":
-        return array
-    return np.asarray(_read_objects(array.astype(object), name), dtype=np.float64)
 
 
 def _plain(values: object) -> object:

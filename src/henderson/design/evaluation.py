@@ -29,6 +29,7 @@ from henderson.formula.syntax_tree import (
     Prefix,
     Sum,
     Text,
+    children,
     deparse,
 )
 from henderson.formula.tokens import find_name
@@ -63,20 +64,19 @@ class Evaluator:
     def value(self, node: Node) -> Value:
         """The variable a term of the formula stands for."""
         match node:
-            case Name():
-                return (
-                    self.variables[node.name] if node.name in self.variables else self.all(node)
-                )
+            case Name() if node.name in self.variables:
+                found = self.variables[node.name]
             case Parenthesis():
-                return self.value(node.inner)
-            case Call() if node.function in {"I", "identity"}:
-                return self.value(self.only_argument(node))
+                found = self.value(node.inner)
+            case Call(function="I" | "identity"):
+                found = self.value(self.only_argument(node))
             case Call() if node.function in _MAKERS:
-                return _MAKERS[node.function](self, node)
+                found = _MAKERS[node.function](self, node)
             case Binary(operator=operator) if operator in COMPARISONS:
-                return logical(self.compare(node))
+                found = logical(self.compare(node))
             case _:
-                return self.all(node)
+                found = self.all(node)
+        return found
 
     def numbers(self, node: Node) -> Vector:
         """The expression as one float for each row; raise where it is not a number.
@@ -106,34 +106,31 @@ class Evaluator:
         """Numbers (n,) or a single one."""
         match node:
             case Number():
-                return node.value
+                found = node.value
             case Name():
-                return self.column(node)
+                found = self.column(node)
             case Parenthesis():
-                return self.arithmetic(node.inner)
+                found = self.arithmetic(node.inner)
             case Prefix():
-                operand = self.arithmetic(node.operand)
-                return {"-": np.negative, "+": np.positive, "!": np.logical_not}[node.operator](
-                    operand
-                )
+                found = _PREFIXES[node.operator](self.arithmetic(node.operand))
             case Sum():
-                total = self.arithmetic(node.terms[0])
+                found = self.arithmetic(node.terms[0])
                 for sign, term in zip(node.signs[1:], node.terms[1:], strict=True):
                     other = self.arithmetic(term)
-                    total = total + other if sign == "+" else total - other
-                return total
+                    found = found + other if sign == "+" else found - other
             case Binary(operator=operator) if operator in COMPARISONS:
-                return self.compare(node)
+                found = self.compare(node)
             case Binary(operator=operator) if operator in _OPERATORS:
-                return _OPERATORS[operator](
-                    self.arithmetic(node.left), self.arithmetic(node.right)
-                )
+                left, right = self.arithmetic(node.left), self.arithmetic(node.right)
+                found = _OPERATORS[operator](left, right)
             case Call():
-                return self.function(node)
+                found = self.function(node)
             case _:
                 raise self.complain(node, f"{deparse(node)} is not arithmetic.", "")
+        return found
 
     def column(self, node: Name) -> Any:  # noqa: ANN401
+        """A column as numbers, or a constant."""
         if node.name not in self.variables:
             if node.name in _CONSTANTS:
                 return _CONSTANTS[node.name]
@@ -166,27 +163,35 @@ class Evaluator:
         """A function of numbers, elementwise or over the column it was fitted on."""
         name = node.function
         if name in _MAKERS:
-            made = _MAKERS[name](self, node)
-            if isinstance(made, Columns) and made.matrix.shape[1] == 1:
-                return made.matrix[:, 0]
-            if isinstance(made, np.ndarray):
-                return made
-            raise self.complain(node, f"{name}() does not give one number for each row.", "")
-        if name in _AGGREGATES:
+            found = self.one_column(node)
+        elif name in _AGGREGATES:
             argument = self.only_argument(node)
-            return self.learn(node, lambda: float(_AGGREGATES[name](self.all(argument))))
-        if name == "ifelse" and len(node.arguments) == 3:
-            return np.where(*(self.arithmetic(argument) for argument in node.arguments))
-        if name == "log" and len(node.arguments) == 2:
+            found = self.learn(node, lambda: float(_AGGREGATES[name](self.all(argument))))
+        elif name == "ifelse" and len(node.arguments) == 3:
+            found = np.where(*(self.arithmetic(argument) for argument in node.arguments))
+        elif name == "log" and len(node.arguments) == 2:
             x, base = (self.arithmetic(argument) for argument in node.arguments)
-            return np.log(x) / np.log(base)
-        if name in _ELEMENTWISE:
-            return _ELEMENTWISE[name](self.arithmetic(self.only_argument(node)))
-        known = sorted({*_MAKERS, *_AGGREGATES, *_ELEMENTWISE, "ifelse", "I"})
+            found = np.log(x) / np.log(base)
+        elif name in _ELEMENTWISE:
+            found = _ELEMENTWISE[name](self.arithmetic(self.only_argument(node)))
+        else:
+            known = sorted({*_MAKERS, *_AGGREGATES, *_ELEMENTWISE, "ifelse", "I"})
+            raise self.complain(
+                node,
+                f"There is no function {name}() for formulas.",
+                f"{did_you_mean(name, known)}Compute it as a column of the data first.",
+            )
+        return found
+
+    def one_column(self, node: Call) -> Vector:
+        """What a function such as scale() makes, where it is one number for each row."""
+        made = _MAKERS[node.function](self, node)
+        if isinstance(made, Columns) and made.matrix.shape[1] == 1:
+            return made.matrix[:, 0]
+        if isinstance(made, np.ndarray):
+            return made
         raise self.complain(
-            node,
-            f"There is no function {name}() for formulas.",
-            f"{did_you_mean(name, known)}Compute the quantity as a column of the data first.",
+            node, f"{node.function}() does not give one number for each row.", ""
         )
 
     def learn(self, node: Node, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
@@ -197,6 +202,7 @@ class Evaluator:
         return self.learned[key]
 
     def only_argument(self, node: Call) -> Node:
+        """The argument of a function of one."""
         if len(node.arguments) != 1:
             raise self.complain(
                 node, f"{node.function}() takes one expression, not {len(node.arguments)}.", ""
@@ -211,6 +217,7 @@ class Evaluator:
         return plain[position] if len(plain) > position else None
 
     def shown(self, name: str, row: int) -> str:
+        """A column's value in one of the rows, for a message."""
         found = self.variables[name]
         if isinstance(found, Factor):
             return repr(found.levels[found.codes[row]])
@@ -231,23 +238,12 @@ def columns_used(node: Node) -> tuple[str, ...]:
 
 
 def _columns_used(node: Node) -> list[str]:
-    match node:
-        case Name():
-            return [node.name]
-        case Call(function="C" | "relevel"):
-            return [name for argument in node.arguments[:1] for name in _columns_used(argument)]
-        case Call():
-            return [name for argument in node.arguments for name in _columns_used(argument)]
-        case Parenthesis():
-            return _columns_used(node.inner)
-        case Prefix():
-            return _columns_used(node.operand)
-        case Sum():
-            return [name for term in node.terms for name in _columns_used(term)]
-        case Binary():
-            return _columns_used(node.left) + _columns_used(node.right)
-        case _:
-            return []
+    if isinstance(node, Name):
+        return [node.name]
+    below = children(node)
+    if isinstance(node, Call) and node.function in {"C", "relevel"}:
+        below = below[:1]
+    return [name for child in below for name in _columns_used(child)]
 
 
 def _factor(evaluate: Evaluator, node: Call) -> Factor:
@@ -427,6 +423,9 @@ def _constants(evaluate: Evaluator, node: Node) -> tuple[str, ...]:
 _CONSTANTS = {"TRUE": 1.0, "T": 1.0, "FALSE": 0.0, "F": 0.0, "pi": np.pi}
 assert {*_CONSTANTS, "NULL"} == CONSTANTS
 
+_PREFIXES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {"-": np.negative, "+": np.positive, "!": np.logical_not}
+)
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         "*": np.multiply,

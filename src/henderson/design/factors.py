@@ -60,7 +60,7 @@ def _replace(factor: Factor, codes: Codes, keys: NDArray[Any]) -> Factor:
 
 
 def factorize(values: NDArray[Any]) -> Factor:
-    """Levels of numbers or texts in increasing order; NaN and None are missing.
+    """Levels of numbers or texts in increasing order; NaN and what is not text is missing.
 
     Whole numbers of a moderate range are counted, not sorted: 10⁶ of them take some 10 ms.
     """
@@ -137,7 +137,7 @@ def _factorize_floats(values: Vector) -> Factor:
 def _factorize_objects(values: NDArray[Any]) -> Factor:
     rows = values.tolist()
     found = set(rows)
-    keys = sorted(key for key in found if key is not None and key == key)
+    keys = sorted(key for key in found if isinstance(key, str))
     place = dict.fromkeys(found, -1) | {key: code for code, key in enumerate(keys)}
     codes = np.fromiter(map(place.__getitem__, rows), dtype=np.int32, count=len(rows))
     held = np.empty(len(keys), dtype=object)

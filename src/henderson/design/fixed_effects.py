@@ -19,14 +19,18 @@ from henderson.errors import FormulaError
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import (
     Binary,
+    Call,
+    Name,
     Node,
     Number,
     Parenthesis,
     Prefix,
     Sum,
+    children,
     deparse,
     parse_expression,
     strip_parentheses,
+    walk,
 )
 
 _MOST_TERMS = 5000
@@ -81,17 +85,22 @@ def expand_terms(fixed: str, text: str) -> Terms:
     Whether there is an intercept is said by the last 1, 0 or −1 of the sum. Formulaic reads
     the rest with a stand-in for each variable. `text` is the whole formula, for messages.
     """
-    translation = _Translation(fixed, text)
-    summands = list(_summands("+", parse_expression(fixed)))
-    numbers = [(s, n.value) for s, n in summands if isinstance(n, Number)]
+    translation = _Translation(fixed)
+    tree = parse_expression(fixed)
+    if _most_terms(tree) > _MOST_TERMS:
+        raise FormulaError(
+            f"{fixed!r} expands to thousands of terms. Leave out the higher interactions."
+        )
+    summands = _summands("+", tree)
     intercept = True
-    for sign, value in numbers:
-        if value not in {0, 1}:
-            raise FormulaError(
-                f"A number in a formula is 1 or 0, for the intercept, not {value:g}: {text}\n\n"
-                "Hint: write offset() for a known term, or I() for arithmetic."
-            )
-        intercept = (sign == "+") == (value == 1)
+    for sign, node in summands:
+        if isinstance(node, Number):
+            if node.value not in {0, 1}:
+                raise translation.complain(
+                    node,
+                    f"The number {node.value:g} stands alone; 1 or 0 would be the intercept.",
+                )
+            intercept = (sign == "+") == (node.value == 1)
     algebra = "".join(
         f" {sign} {translation.of(node)}"
         for sign, node in summands
@@ -123,10 +132,13 @@ def _formulaic_terms(algebra: str) -> list[tuple[str, ...]]:
 class _Translation:
     """The fixed part for formulaic: fully parenthesized, with a stand-in for each variable."""
 
-    def __init__(self, fixed: str, text: str) -> None:
+    def __init__(self, fixed: str) -> None:
         self.fixed = fixed
-        self.text = text
         self.stand_ins: dict[str, str] = {}
+
+    def complain(self, node: Node, problem: str) -> FormulaError:
+        hint = "Write I() around arithmetic, and offset() for a known term."
+        return FormulaError.at(self.fixed, node.start, node.stop, problem, hint)
 
     @property
     def variables(self) -> list[str]:
@@ -145,10 +157,7 @@ class _Translation:
             case Binary(operator="^" | "**"):
                 return self.power(node)
             case Number() | Prefix(operator="+" | "-"):
-                raise FormulaError(
-                    f"{deparse(node)!r} cannot be part of a product in {self.text!r}.\n\n"
-                    "Hint: write I() around arithmetic."
-                )
+                raise self.complain(node, f"{deparse(node)} cannot be part of a product.")
             case _:
                 return self.stand_in(deparse(node))
 
@@ -160,17 +169,14 @@ class _Translation:
             if not isinstance(term, Number)
         ]
         if not parts:
-            raise FormulaError(f"{deparse(node)!r} names no variable in {self.text!r}.")
+            raise self.complain(node, f"{deparse(node)} names no variable.")
         return " ".join(parts).removeprefix("+ ")
 
     def power(self, node: Binary) -> str:
         """(a + b)^3 as ((a + b) * (a + b)) * (a + b): crossed with itself."""
         exponent = strip_parentheses(node.right)
         if not isinstance(exponent, Number) or exponent.value not in range(1, 21):
-            raise FormulaError(
-                f"The exponent in {deparse(node)!r} must be a whole number, 1 to 20, in "
-                f"{self.text!r}.\n\nHint: write I() around arithmetic."
-            )
+            raise self.complain(exponent, "The exponent must be a whole number, 1 to 20.")
         base = self.of(node.left)
         crossed = base
         for _ in range(int(exponent.value) - 1):
@@ -194,6 +200,23 @@ def _summands(sign: str, node: Node) -> list[tuple[str, Node]]:
     if isinstance(inner, Prefix) and inner.operator in flipped:
         return _summands(sign if inner.operator == "+" else flipped[sign], inner.operand)
     return [(sign, inner)]
+
+
+def _most_terms(node: Node) -> int:
+    """No fewer terms than the algebra expands to."""
+    match node:
+        case Parenthesis() | Prefix():
+            most = sum(map(_most_terms, children(node)))
+        case Sum():
+            return sum(map(_most_terms, node.terms))
+        case Binary(operator="*" | ":" | "/" | "%in%"):
+            most = (_most_terms(node.left) + 1) * (_most_terms(node.right) + 1)
+        case Binary(operator="^" | "**", right=Number(value=power)) if power in range(1, 21):
+            most = (_most_terms(node.left) + 1) ** int(power)
+        case _:
+            return 1
+    leaves = {deparse(leaf) for leaf in walk(node) if isinstance(leaf, Name | Call)}
+    return min(most, 2 ** len(leaves))
 
 
 def _without_unused(terms: Terms) -> Terms:

@@ -125,17 +125,17 @@ def read_expression(
 ) -> None:
     """Read the columns that an expression of the formula `text` uses into `variables`."""
     for name in columns_used(parse_expression(expression)):
-        if name not in variables and (name in table.names or name not in CONSTANTS):
+        if name not in variables and (name in table.keys or name not in CONSTANTS):
             variables[name] = read_column(table, name, text)
 
 
 def read_column(table: Table, name: str, text: str) -> Variable:
     """One column that the formula `text` names; a caret shows one that is not there."""
-    if name in table.names:
+    if name in table.keys:
         return table.read(name)
     listed = ", ".join(table.names[:20]) + (", ..." if len(table.names) > 20 else "")
     problem = f"There is no column {name!r} in the data."
-    hint = f"{did_you_mean(name, list(table.names))}Columns: {listed}."
+    hint = f"{did_you_mean(name, table.names)}Columns: {listed}."
     place = find_name(text, name)
     if place is None:
         raise DataError(f"{problem} {hint}")
@@ -149,7 +149,7 @@ def read_argument(
     if given is None:
         return None
     if isinstance(given, str):
-        expression = quoted(given) if given in table.names else given
+        expression = quoted(given) if given in table.keys else given
         read_expression(expression, expression, table, variables)
         return expression
     values = read_array(given if hasattr(given, "__len__") else [given], argument)

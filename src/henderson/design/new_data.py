@@ -97,7 +97,7 @@ class _Variables:
         complete = np.ones(self.table.n, dtype=bool)
         for expression in expressions:
             for name in columns_used(parse_expression(expression)):
-                if name in CONSTANTS and name not in self.table.names:
+                if name in CONSTANTS and name not in self.table.keys:
                     continue
                 if name not in self.read:
                     self.read[name] = read_column(self.table, name, self.formula.text)

@@ -29,7 +29,8 @@ def independent_columns(x: Matrix, tolerance: float = 1e-7) -> NDArray[np.bool_]
             if (ratios**2 > _SURELY_FULL).all():
                 return np.ones(x.shape[1], dtype=bool)
     scaled = x / np.where(norms > 0.0, norms, 1.0)
-    return _gram_schmidt(np.linalg.qr(scaled, mode="r"), tolerance)
+    triangle: Matrix = np.asarray(np.linalg.qr(scaled, mode="r"))
+    return _gram_schmidt(triangle, tolerance)
 
 
 def _gram_schmidt(r: Matrix, tolerance: float) -> NDArray[np.bool_]:

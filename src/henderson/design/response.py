@@ -39,44 +39,46 @@ def observe_response(
     levels, the second being success; or a proportion whose trials are the weights. Where a
     ratio also has weights, they are the trials. Weights of cbind() multiply.
     """
+    if not binary:
+        return _number(term, evaluate, weights)
     ones = np.ones(evaluate.n)
-    given = ones if weights is None else weights
     parts = [parse_expression(text) for text in term.expressions]
-    if term.kind == "cbind":
-        if not binary:
-            raise DataError(
-                f"The response {term.text} counts successes and failures, which needs the "
-                'binomial or a related family. Give family="binomial".'
-            )
-        success, failure = (evaluate.numbers(part) for part in parts)
-        _refuse_negative(term.expressions[0], success)
-        _refuse_negative(term.expressions[1], failure)
-        return ObservedResponse(term.text, success, success + failure, given)
-    if term.kind == "ratio" and binary:
-        success, trials = (evaluate.numbers(part) for part in parts)
-        _refuse_negative(term.expressions[0], success)
-        _check_trials(term, success, trials)
-        if weights is None:
-            return ObservedResponse(term.text, success, trials, ones)
-        return ObservedResponse(term.text, _whole(success / trials * weights), weights, ones)
-    if term.kind == "ratio":
-        return ObservedResponse(
-            term.text, evaluate.numbers(parse_expression(term.text)), ones, given
-        )
-    value = evaluate.value(parts[0])
-    if binary:
-        y, events = _successes(term.text, value, evaluate)
+    if term.kind == "plain":
+        y, events = _successes(term.text, evaluate.value(parts[0]), evaluate)
         if weights is None:
             return ObservedResponse(term.text, y, ones, ones, events)
         return ObservedResponse(term.text, _whole(y * weights), weights, ones, events)
-    if isinstance(value, Factor) and not value.logical:
-        shown = ", ".join(map(repr, value.levels[:3]))
+    first, second = (evaluate.numbers(part) for part in parts)
+    _refuse_negative(term.expressions[0], first)
+    if term.kind == "cbind":
+        _refuse_negative(term.expressions[1], second)
+        given = ones if weights is None else weights
+        return ObservedResponse(term.text, first, first + second, given)
+    _check_trials(term, first, second)
+    if weights is None:
+        return ObservedResponse(term.text, first, second, ones)
+    return ObservedResponse(term.text, _whole(first / second * weights), weights, ones)
+
+
+def _number(
+    term: ResponseTerm, evaluate: Evaluator, weights: Vector | None
+) -> ObservedResponse:
+    if term.kind == "cbind":
         raise DataError(
-            f"The response {term.text!r} holds levels ({shown}{' ...' * (len(value.levels) > 3)})"
-            ", and this family needs numbers. Convert it, or choose a binomial family for two "
-            "levels."
+            f"The response {term.text} counts successes and failures, which needs the "
+            'binomial or a related family. Give family="binomial".'
         )
-    return ObservedResponse(term.text, evaluate.numbers(parts[0]).copy(), ones, given)
+    node = parse_expression(term.text)
+    value = evaluate.value(node)
+    if isinstance(value, Factor) and not value.logical:
+        shown = ", ".join(map(repr, value.levels[:3])) + " ..." * (len(value.levels) > 3)
+        raise DataError(
+            f"The response {term.text!r} holds levels ({shown}), and this family needs "
+            "numbers. Convert it, or choose a binomial family for two levels."
+        )
+    ones = np.ones(evaluate.n)
+    y = evaluate.numbers(node).copy()
+    return ObservedResponse(term.text, y, ones, ones if weights is None else weights)
 
 
 def _successes(

@@ -163,26 +163,27 @@ def deparse(node: Node) -> str:
     """The expression as R prints it: `I(age^2)`, `poly(x, 2, raw = TRUE)`, `a:b`, `n - y`."""
     match node:
         case Number():
-            return f"{node.value:.15g}"
+            text = f"{node.value:.15g}"
         case Text():
-            return f'"{node.value}"' if '"' not in node.value else f"'{node.value}'"
+            text = f'"{node.value}"' if '"' not in node.value else f"'{node.value}'"
         case Name():
-            return quoted(node.name)
+            text = quoted(node.name)
         case Call():
             given = zip(node.keywords, node.arguments, strict=True)
             inside = ", ".join(f"{k} = {deparse(a)}" if k else deparse(a) for k, a in given)
-            return f"{node.function}({inside})"
+            text = f"{node.function}({inside})"
         case Parenthesis():
-            return f"({deparse(node.inner)})"
+            text = f"({deparse(node.inner)})"
         case Prefix():
-            return node.operator + deparse(node.operand)
+            text = node.operator + deparse(node.operand)
         case Sum():
             rest = zip(node.signs[1:], node.terms[1:], strict=True)
-            return deparse(node.terms[0]) + "".join(f" {s} {deparse(t)}" for s, t in rest)
+            text = deparse(node.terms[0]) + "".join(f" {s} {deparse(t)}" for s, t in rest)
         case Binary():
             operator = "^" if node.operator == "**" else node.operator
             space = "" if operator in {"^", ":", "/"} else " "
-            return f"{deparse(node.left)}{space}{operator}{space}{deparse(node.right)}"
+            text = f"{deparse(node.left)}{space}{operator}{space}{deparse(node.right)}"
+    return text
 
 
 def quoted(name: str) -> str:

@@ -41,7 +41,8 @@ class RandomTerm:
 class Formula:
     """A formula taken apart.
 
-    `fixed` is in R's spelling and never empty: "1" if nothing is left. `response` is None for a one-sided formula, as for a dispersion predictor.
+    `fixed` is in R's spelling and never empty: "1" if nothing is left. `response` is None
+    for a one-sided formula, as for a dispersion predictor.
     """
 
     text: str
