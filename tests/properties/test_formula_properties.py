@@ -29,6 +29,7 @@ WORDS += ["log(", "factor(", "C(", "offset(", "cbind(", "scale(", "ar1(", "relev
 WORDS += ["TRUE", "degree", "contr.sum", "levels", "interaction(", "numFactor(", "mean("]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_by_our_errors(text: str) -> None:
     for parse in (parse_formula, parse_one_sided):
@@ -36,7 +37,7 @@ def test_any_text_is_read_or_refused_by_our_errors(text: str) -> None:
             parse(text)
 
 
-@settings(max_examples=400)
+@settings(deadline=None, max_examples=300)
 @given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join))
 def test_any_words_give_a_design_or_our_errors(words: str) -> None:
     with suppress(HendersonError):
@@ -136,6 +137,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(EXPRESSIONS)
 def test_printing_an_expression_keeps_its_meaning(text: str) -> None:
     printed = deparse(parse_expression(text))

@@ -1,6 +1,7 @@
 """Which rows and values of the user's table a model uses, and what is refused."""
 
 import copy
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
@@ -119,6 +120,31 @@ def test_categories_keep_their_order_and_lose_the_unused(ordered: bool) -> None:
     assert levels(pa.chunked_array([arrow])) == (("lo", "hi", "mid"), ordered)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([1, 2, 4], dtype=np.float16),
+        np.array([1, 2, 4], dtype=np.uint8),
+        np.ma.masked_array([1, 2, 4]),
+        range(1, 4),
+        [Decimal(1), Decimal(2), Decimal(4)],
+        pd.array([1, 2, 4], dtype="Int64"),
+        pl.Series([1, 2, 4], dtype=pl.Int8),
+        pa.chunked_array([[1, 2], [4]]),
+    ],
+)
+def test_numbers_come_in_many_kinds(column: Any) -> None:  # noqa: ANN401
+    frame = frame_of("y ~ x", {"y": [1.0, 2.0, 3.0], "x": column})
+    expected = [1, 2, 3] if isinstance(column, range) else [1, 2, 4]
+    assert_allclose(fixed_design(frame, frame.formulas[0]).matrix[:, 1], expected)
+
+
+def test_column_names_need_not_be_texts() -> None:
+    data = pd.DataFrame([[1.0, 2.0], [2.0, 5.0]], columns=[0, 1])
+    frame = frame_of("`0` ~ `1`", data)
+    assert fixed_design(frame, frame.formulas[0]).names == ("(Intercept)", "`1`")
+
+
 def test_levels_of_dropped_rows_are_dropped() -> None:
     factor = frame_of("y ~ f", COLUMNS | {"y": [1, 2, 3, 4, 5, None]}).variables["f"]
     assert isinstance(factor, Factor)
@@ -226,6 +252,11 @@ BAD = [
     ("y ~ x", {"y": [[1, 2], [3, 4]], "x": [1, 2]}, {}, DataError, "'y'"),
     ("y ~ x", {"y": [1, 2], "x": ["a", 3]}, {}, DataError, "'x' mixes texts"),
     ("y ~ x", {"y": [1, 2], "x": [{}, {}]}, {}, DataError, "'x' holds values of type dict"),
+    ("y ~ x", pd.DataFrame([[1, 2, 3]], columns=["y", "x", "x"]), {}, DataError, "one name"),
+    ("y ~ x", {"y": [1, 2], "x": [None, None]}, {}, DataError, "No row.*x: 2"),
+    ("y ~ x", pl.DataFrame({"y": [1, 2], "x": [None, None]}), {}, DataError, "No row.*x: 2"),
+    ("y ~ x", pl.DataFrame({"y": [1, 2], "x": [[1], [2]]}), {}, DataError, "'x' holds List"),
+    ("y ~ x", {"y": [1, 2], "x": [1j, 2j]}, {}, DataError, "'x' holds values of type complex"),
     ("y ~ x", 3, {}, DataError, "type int.*not a table"),
     ("y ~ log(x)", {"y": [1, 2], "x": [0, 3]}, {}, DataError, "log.x. is not a finite.*x = 0"),
     ("log(y) ~ x", {"y": [-1, 2], "x": [0, 3]}, {}, DataError, "log.y. is not a finite"),

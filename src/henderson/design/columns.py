@@ -10,12 +10,14 @@ from typing import Any, TypeAlias
 
 import narwhals as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
 from henderson.arrays import Codes
 from henderson.design.factors import Factor, factorize, logical
 from henderson.errors import DataError
 
+_WIDE = (nw.Int128, nw.UInt128)  # integers that NumPy has no type for
 Variable: TypeAlias = NDArray[Any] | Factor  # numbers, NaN where missing; or levels
 
 
@@ -35,10 +37,9 @@ class Table:
 
     def read(self, name: str) -> Variable:
         """One column as numbers or as a factor."""
-        column = self.source[self.keys[name]]
         if isinstance(self.source, Mapping):
-            return read_array(column, name)
-        return read_series(column, name)
+            return read_array(self.source[self.keys[name]], name)
+        return read_series(self.source.get_column(self.keys[name]), name)
 
 
 def open_table(data: object) -> Table:
@@ -59,6 +60,8 @@ def open_table(data: object) -> Table:
                 f"The data are of type {type(data).__name__}, which is not a table. "
                 "Give a pandas, polars or pyarrow table, or a dict of columns."
             ) from None
+        except DuplicateError as error:
+            raise DataError(f"The data have columns of one name. {error}") from None
         if isinstance(frame, nw.LazyFrame):
             frame = frame.collect()
         keys = {str(key): key for key in frame.columns}
@@ -78,9 +81,9 @@ def read_series(series: nw.Series, name: str) -> Variable:
     """A narwhals column as numbers (NaN where missing) or as a factor."""
     dtype = series.dtype
     if dtype.is_numeric():
-        whole = dtype.is_integer() and not series.null_count()
+        whole = dtype.is_integer() and dtype not in _WIDE and not series.null_count()
         values = (series if whole else series.cast(nw.Float64)).to_numpy()
-        return values if values.dtype.kind in "iuf" else values.astype(np.float64)
+        return values if values.dtype.kind in "iu" else values.astype(np.float64, copy=False)
     if dtype == nw.Boolean:
         missing = series.is_null().to_numpy()
         return logical(series.fill_null(False).to_numpy().astype(bool), missing)
@@ -90,13 +93,7 @@ def read_series(series: nw.Series, name: str) -> Variable:
         return _read_texts(series, name)
     if dtype == nw.Object:
         return _read_objects(series.to_numpy(), name)
-    if isinstance(dtype, nw.Date | nw.Datetime):
-        dates = [None if value is None else str(value) for value in series.to_list()]
-        return factorize(np.array([None if d == "NaT" else d for d in dates], dtype=object))
-    raise DataError(
-        f"Column {name!r} holds {dtype}, which is neither numbers nor levels. "
-        "Convert it to numbers or text."
-    )
+    return _read_other(series, name)
 
 
 def read_array(values: Any, name: str) -> Variable:  # noqa: ANN401
@@ -118,7 +115,9 @@ def read_array(values: Any, name: str) -> Variable:  # noqa: ANN401
         raise DataError(f"{name!r} is not one column of values. Give one value per row.")
     if array.dtype.kind == "b":
         return logical(array.astype(bool))
-    return array if array.dtype.kind in "iuf" else _read_objects(array.astype(object), name)
+    if array.dtype.kind == "f" or (array.dtype.kind in "iu" and np.ma.isMaskedArray(array)):
+        return np.ma.filled(array.astype(np.float64, copy=False), np.nan)
+    return array if array.dtype.kind in "iu" else _read_objects(array.astype(object), name)
 
 
 def _open_mapping(data: Mapping[str, Any]) -> Table:
@@ -153,6 +152,19 @@ def _read_texts(series: nw.Series, name: str) -> Factor:
     if odd is not None:
         raise _mixed(name, odd)
     return _increasing(Factor(codes, values.astype(object)))
+
+
+def _read_other(series: nw.Series, name: str) -> Variable:
+    """Dates as levels, a column of nothing as missing; no other kind."""
+    if isinstance(series.dtype, nw.Date | nw.Datetime):
+        dates = [None if value is None else str(value) for value in series.to_list()]
+        return factorize(np.array([None if d == "NaT" else d for d in dates], dtype=object))
+    if series.null_count() == len(series):
+        return np.full(len(series), np.nan)
+    raise DataError(
+        f"Column {name!r} holds {series.dtype}, which is neither numbers nor levels. "
+        "Convert it to numbers or text."
+    )
 
 
 def _dictionary(series: nw.Series) -> tuple[Codes, NDArray[Any], bool]:
