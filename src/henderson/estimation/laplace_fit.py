@@ -8,11 +8,18 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from henderson.arrays import Matrix, Vector
-from henderson.equations import SERIAL, MixedModelEquations, ThreadExecutor
+from henderson.equations import (
+    SERIAL,
+    MixedModelEquations,
+    RandomTermMatrix,
+    ThreadExecutor,
+)
+from henderson.errors import ModelError
 from henderson.estimation.control import FitControl
 from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
 from henderson.estimation.model_design import ModelDesign
 from henderson.families import Response
+from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
 from henderson.likelihood.conditional_modes import Modes
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.laplace import LaplaceLikelihood
@@ -60,22 +67,27 @@ class _Coefficients:
         )
 
 
-def fit_laplace(design: ModelDesign, restricted: bool, control: FitControl) -> FitResult:
-    """ML or REML estimates by the Laplace approximation."""
+def fit_laplace(
+    design: ModelDesign, restricted: bool, nodes: int, control: FitControl
+) -> FitResult:
+    """ML or REML estimates by the Laplace approximation; ML by quadrature if `nodes` > 1."""
     started = perf_counter()
     coefficients = _Coefficients.of(design)
     parameters = design.covariance_parameters()
     random = design.random_predictors
-    executor = ThreadExecutor(control.threads) if control.threads > 1 else SERIAL
+    terms = design.term_matrices()
+    quadrature = _quadrature(design, terms, nodes) if nodes > 1 else None
+    threads = 1 if quadrature else control.threads
+    executor = ThreadExecutor(threads) if threads > 1 else SERIAL
     equations = MixedModelEquations(
-        design.term_matrices(), design.n, len(random), parts=control.threads, executor=executor
+        terms, design.n, len(random), parts=threads, executor=executor
     )
     rows = [_rows(design, coefficients, which) for which in equations.rows]
     prepared = perf_counter()
     gamma = _without_random_effects(design, coefficients)
     theta, smallest = _start(equations, parameters, rows, gamma, random)
     integrated = coefficients.columns[0] if restricted else slice(0, 0)
-    likelihood = LaplaceLikelihood(equations, parameters, rows, random, integrated, smallest)
+    likelihood = LaplaceLikelihood(equations, parameters, rows, random, integrated, smallest, quadrature)
     likelihood.start_from(gamma)
     search = minimize(
         likelihood.evaluate,
@@ -117,6 +129,22 @@ def fit_laplace(design: ModelDesign, restricted: bool, control: FitControl) -> F
         certificate_of=partial(certify, search, gradient[free], hessian, exact=True),
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )
+
+
+def _quadrature(
+    design: ModelDesign, terms: list[RandomTermMatrix], nodes: int
+) -> AdaptiveQuadrature | None:
+    """The rule, where the likelihood is a product over the levels of one random term."""
+    if not terms:
+        return None
+    if len(terms) > 1:
+        groups = ", ".join(t.term.text for p in design.predictors for t in p.random)
+        raise ModelError(
+            f"quadrature={nodes} needs one random term, and there are {len(terms)}: {groups}. "
+            "Use the Laplace approximation, quadrature=1; effects of one group can be written "
+            "as one term, (x | g) or (x || g)."
+        )
+    return AdaptiveQuadrature(nodes, terms[0], design.random_predictors[terms[0].predictor])
 
 
 def _rows(design: ModelDesign, coefficients: _Coefficients, which: slice | np.ndarray) -> Rows:

@@ -31,7 +31,7 @@ def estimate(
         if design.is_linear:
             result = fit_gaussian(design, restricted, control)
         else:
-            result = fit_laplace(design, restricted, control)
+            result = fit_laplace(design, restricted, specification.quadrature, control)
     return _estimates(specification, design, result)
 
 

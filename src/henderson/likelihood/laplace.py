@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from henderson.arrays import Matrix, Vector
+from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import MixedModelEquations
+from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature, QuadratureSum
 from henderson.likelihood.chain_rule import (
     covariance_derivatives,
     factor_curvature,
@@ -51,6 +52,18 @@ class _WorkingModel:
     score: list[Matrix]  # Zᵀ∂l/∂η, (q_part, 1), replicated
 
 
+@dataclass(frozen=True, slots=True)
+class _Inverse:
+    """C⁻¹ as far as the gradient needs it; with quadrature, what stands in its place."""
+
+    leverages: list[Matrix]  # blocks of ZΛC⁻¹ΛᵀZᵀ by row, (n_part, K(K+1)/2)
+    traces: Vector  # Σ over levels of AΛC⁻¹, flat
+    log_ratio: float = 0.0
+    columns: list[Matrix] | None = None  # C⁻¹ΛᵀZᵀWX_I R⁻ᵀ, where β is integrated
+    half: Matrix | None = None  # R⁻ᵀ
+    quadrature: QuadratureSum | None = None
+
+
 @final
 class LaplaceLikelihood:
     """Deviance in ψ = (θ, β), exact gradient, model Hessian.
@@ -69,6 +82,9 @@ class LaplaceLikelihood:
         Coefficients integrated out with u (REML): those of the location; or an empty slice.
     smallest
         Diagonals of T that do not count, see `smallest_factors`; by default 1e-7.
+    quadrature
+        Adaptive quadrature in place of the Laplace approximation, for the only random term; in
+        one part, nothing integrated out with u.
     """
 
     def __init__(
@@ -79,9 +95,11 @@ class LaplaceLikelihood:
         random: tuple[int, ...] = (0,),
         integrated: slice = slice(0, 0),
         smallest: Sequence[Vector] | None = None,
+        quadrature: AdaptiveQuadrature | None = None,
     ) -> None:
         self.equations, self.parameters, self.rows = equations, parameters, rows
         self.random, self.integrated = random, integrated
+        self.quadrature = quadrature
         self.n_predictors = len(rows[0].X)
         self.finder = ModeFinder(equations, rows, random, integrated)
         self.n_coefficients = rows[0].n_coefficients
@@ -120,11 +138,12 @@ class LaplaceLikelihood:
         modes = self.modes(flat(factors), beta)
         if modes is None:
             return Evaluation(np.inf, np.full(len(psi), np.nan), np.eye(len(psi)))
-        deviance = self.deviance(modes)
         work = self._working_model(modes)
         derivatives = self.parameters.factor_derivatives(theta)
         hessian = self._working_hessian(modes, work, factors, derivatives)
-        by_template, by_beta = self._gradient(modes, work)
+        inverse = self._invert(modes)
+        deviance = self._laplace_deviance(modes) - 2.0 * inverse.log_ratio
+        by_template, by_beta = self._gradient(modes, work, inverse)
         gradient = np.concatenate(
             [theta_gradient(self.parameters, derivatives, by_template), by_beta[self.outer]]
         )
@@ -179,8 +198,22 @@ class LaplaceLikelihood:
 
     def deviance(self, modes: Modes) -> float:
         """−2 log L at the modes."""
+        value = self._laplace_deviance(modes)
+        if self.quadrature is not None:
+            self.equations.invert(keep_factor=True)
+            value -= 2.0 * self.quadrature.log_ratio(self.rows[0], *self._at(modes))
+        return value
+
+    def _laplace_deviance(self, modes: Modes) -> float:
         p = self.integrated.stop - self.integrated.start
         return modes.log_determinant - 2.0 * modes.joint - p * LOG_2PI
+
+    def _at(self, modes: Modes) -> tuple[Matrix, Matrix, Matrix, Blocks]:
+        """T, η, u (g, k) and C⁻¹ by level of the only random term."""
+        (T,) = unflat(modes.templates, self.parameters.k)
+        (u,) = self.equations.by_term(modes.u)
+        (inverse,) = self.equations.inverse_blocks()
+        return T, modes.eta[0], u[:, :, 0], inverse
 
     def _with_integrated(self, beta: Vector, values: Vector) -> Vector:
         out = beta.copy()
@@ -302,27 +335,43 @@ class LaplaceLikelihood:
 
     # ---- the gradient ------------------------------------------------------------------------
 
-    def _gradient(self, modes: Modes, work: _WorkingModel) -> tuple[list[Matrix], Vector]:
+    def _invert(self, modes: Modes) -> _Inverse:
+        """C⁻¹ (bordered where β is integrated), as far as the gradient needs it."""
+        equations, p = self.equations, self.integrated.stop - self.integrated.start
+        equations.invert(keep_factor=True)
+        if self.quadrature is not None:
+            (A,) = equations.cross_product_blocks()
+            sums = self.quadrature.integrate(self.rows[0], *self._at(modes), A)
+            return _Inverse(
+                [sums.leverages], sums.traces.ravel(), sums.log_ratio, quadrature=sums
+            )
+        leverages = equations.leverages()
+        traces = equations.template_traces()
+        if not p:
+            return _Inverse(leverages, traces)
+        # columns of C⁻¹ΛᵀZᵀWX_I R⁻ᵀ: what integrating β adds to the inverse
+        half = solve_triangular(modes.root, np.eye(p), lower=True, trans=1)
+        columns = [b @ half for b in modes.border]
+        equations.back_solve(columns)
+        for S, m in zip(leverages, self._margins(modes, columns, half), strict=True):
+            for column, (i, j) in enumerate(pairs(len(self.random))):
+                S[:, column] += np.einsum("np,np->n", m[:, i], m[:, j])
+        return _Inverse(leverages, traces, 0.0, columns, half)
+
+    def _gradient(
+        self, modes: Modes, work: _WorkingModel, inverse: _Inverse
+    ) -> tuple[list[Matrix], Vector]:
         """∂d/∂T of each term and ∂d/∂β, d = −2 log L."""
         equations, inside = self.equations, self.integrated
-        p = inside.stop - inside.start
+        sums = inverse.quadrature
         densities = self.finder.evaluate(modes.eta, 3)
-        equations.invert(keep_factor=True)
-        leverages = equations.leverages()
-        if p:
-            # columns of C⁻¹ΛᵀZᵀWX_I R⁻ᵀ: what integrating β adds to the inverse
-            half = solve_triangular(modes.root, np.eye(p), lower=True, trans=1)
-            columns = [b @ half for b in modes.border]
-            equations.back_solve(columns)
-            margins = self._margins(modes, columns, half)
-            for S, m in zip(leverages, margins, strict=True):
-                for column, (i, j) in enumerate(pairs(len(self.random))):
-                    S[:, column] += np.einsum("np,np->n", m[:, i], m[:, j])
-        t = [self._t(S, d) for S, d in zip(leverages, densities, strict=True)]
-        score_t = self.finder.score(t)
-        alpha = self._half(equations.scale(score_t, modes.templates, transposed=True))
-        alpha_beta = np.zeros(p)
-        if p:
+        t = [self._t(S, d) for S, d in zip(inverse.leverages, densities, strict=True)]
+        pull = equations.scale(self.finder.score(t), modes.templates, transposed=True)
+        if sums is not None:
+            pull[0] -= sums.mode_score
+        alpha = self._half(pull)
+        alpha_beta = np.zeros(inside.stop - inside.start)
+        if len(alpha_beta):
             known = sum(
                 rows.transpose_times(v)[inside] for rows, v in zip(self.rows, t, strict=True)
             )
@@ -335,25 +384,33 @@ class LaplaceLikelihood:
             ]
         equations.back_solve(alpha)
         moved = self.finder.random_part(modes.templates, alpha)
-        r = [
-            d.d1 - v + self._weigh(rows, d, move, alpha_beta)
+        through_modes = [
+            self._weigh(rows, d, move, alpha_beta) - v
             for rows, d, v, move in zip(self.rows, densities, t, moved, strict=True)
         ]
-        lost = equations.template_traces()
-        if p:
+        first = [d.d1 for d in densities] if sums is None else [sums.row_score]
+        direct = (
+            equations.outer_sums(work.score, modes.u) if sums is None else sums.direct.ravel()
+        )
+        total = (
+            direct
+            + equations.outer_sums(self.finder.score(through_modes), modes.u)
+            - equations.outer_sums(work.score, alpha)
+            - inverse.traces
+        )
+        if inverse.columns is not None:
             back = equations.multiply(
-                equations.scale(columns, modes.templates, transposed=False)
+                equations.scale(inverse.columns, modes.templates, transposed=False)
             )
             equations.sum_tail(back)
-            F = [zwx[:, inside] @ half - b for zwx, b in zip(work.zwx, back, strict=True)]
-            lost = lost - equations.outer_sums(F, columns)
-        total = (
-            equations.outer_sums(self.finder.score(r), modes.u)
-            - equations.outer_sums(work.score, alpha)
-            - lost
-        )
+            F = [
+                zwx[:, inside] @ inverse.half - b
+                for zwx, b in zip(work.zwx, back, strict=True)
+            ]
+            total = total + equations.outer_sums(F, inverse.columns)
         by_beta = sum(
-            rows.transpose_times(v) for rows, v in zip(self.rows, r, strict=True)
+            rows.transpose_times(v + w)
+            for rows, v, w in zip(self.rows, first, through_modes, strict=True)
         )
         return unflat(-2.0 * total, self.parameters.k), -2.0 * np.asarray(by_beta)
 

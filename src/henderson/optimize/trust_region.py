@@ -2,7 +2,7 @@
 
 The model Hessian that comes with each evaluation (average information, frozen weights) is close
 to the truth but not equal to it. The difference is learned from the gradients by symmetric
-rank-one updates, so that the last steps converge superlinearly.
+updates of least change, so that the last steps converge superlinearly.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def minimize(
         good = np.isfinite(trial.value) and np.all(np.isfinite(trial.gradient))
         length = float(np.linalg.norm(step * scale))
         if good:
-            learned = _learn(learned, step, at, trial)
+            learned = _learn(learned, step, at, trial, scale)
         ratio = (actual + noise) / predicted if good else -1.0
         if good and predicted <= 100 * noise:
             # Below the resolution of the deviance the gradient decides.
@@ -110,19 +110,19 @@ def _scale(hessian: Matrix) -> Vector:
     return np.sqrt(np.maximum(diagonal, 1e-10 * max(float(diagonal.max()), 1e-300)))
 
 
-def _learn(learned: Matrix, step: Vector, old: Evaluation, new: Evaluation) -> Matrix:
-    """Symmetric rank-one update of the difference between the Hessian and its model."""
+def _learn(
+    learned: Matrix, step: Vector, old: Evaluation, new: Evaluation, scale: Vector
+) -> Matrix:
+    """Powell's symmetric Broyden update of the difference between the Hessian and its model.
+
+    The least change, in scaled coordinates, that explains the change of the gradient.
+    """
     model = 0.5 * (old.hessian + new.hessian)
-    residual = new.gradient - old.gradient - (model + learned) @ step
-    curvature = residual @ step
-    if abs(curvature) <= 1e-8 * np.linalg.norm(residual) * np.linalg.norm(step):
-        return learned
-    # A correction larger than the model itself is a far-out step's, not to be kept.
-    update = np.outer(residual, residual) / curvature
-    expected = abs(step @ model @ step)
-    if abs(curvature) > 2.0 * expected:
-        return learned
-    return learned + update
+    r = (new.gradient - old.gradient - (model + learned) @ step) / scale
+    s = step * scale
+    length2 = float(s @ s)
+    update = (np.outer(r, s) + np.outer(s, r) - np.outer(s, s) * (r @ s) / length2) / length2
+    return learned + update * np.outer(scale, scale)
 
 
 def _step(model: Matrix, gradient: Vector, scale: Vector, radius: float) -> tuple[Vector, float]:
