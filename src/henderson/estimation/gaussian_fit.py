@@ -122,9 +122,7 @@ def _curvature(
     )
     if not exact:
         return at, at.hessian[np.ix_(free, free)]
-    hessian = exact_hessian(
-        lambda x: likelihood.evaluate(x).gradient, theta, at.gradient, at.hessian, free
-    )
+    hessian = exact_hessian(likelihood.gradient, theta, at.gradient, at.hessian, free)
     return at, hessian
 
 

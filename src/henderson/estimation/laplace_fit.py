@@ -23,6 +23,7 @@ from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
 from henderson.likelihood.conditional_modes import Modes
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.laplace import LaplaceLikelihood
+from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.packing import second
 from henderson.likelihood.parameters import CovarianceParameters, smallest_factors
 from henderson.likelihood.rows import Rows
@@ -112,9 +113,7 @@ def fit_laplace(
     free = np.concatenate([parameters.free(psi[:count]), np.ones(len(psi) - count, dtype=bool)])
     searched = perf_counter()
     at = likelihood.evaluate(psi)
-    hessian = exact_hessian(
-        lambda x: likelihood.evaluate(x).gradient, psi, at.gradient, at.hessian, free
-    )
+    hessian = exact_hessian(likelihood.gradient, psi, at.gradient, at.hessian, free)
     psi, gradient = _polish(likelihood, psi, at.gradient, hessian, free)
     modes = likelihood.exactly(psi)
     assert modes is not None
@@ -172,15 +171,17 @@ def _without_random_effects(design: ModelDesign, coefficients: _Coefficients) ->
         coefficients.bases, coefficients.columns, starts, design.predictors, strict=True
     ):
         gamma[at] = basis.Q.T @ (start - predictor.offset) / design.n
-    likelihood = LaplaceLikelihood(
-        MixedModelEquations([], design.n, 1),
-        CovarianceParameters((), ()),
-        [_rows(design, coefficients, slice(None))],
-    )
-    search = minimize(
-        likelihood.evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60
-    )
-    return search.parameters
+    rows = _rows(design, coefficients, slice(None))
+
+    def evaluate(at: Vector) -> Evaluation:
+        density = rows.density(rows.fixed(at), 2)
+        return Evaluation(
+            -2.0 * float(np.sum(density.value)),
+            -2.0 * rows.transpose_times(density.d1),
+            2.0 * rows.information(density.d2),
+        )
+
+    return minimize(evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60).parameters
 
 
 def _start(

@@ -12,7 +12,7 @@ def theta_gradient(
     """∂d/∂θᵢ = Σ ∂d/∂T ∘ ∂T/∂θᵢ, given ∂d/∂T of each term."""
     out = np.empty(len(parameters))
     for at, dT, gT in zip(parameters.slices, derivatives, by_template, strict=True):
-        out[at] = np.tensordot(dT, gT, axes=2)
+        out[at] = dT.reshape(len(dT), gT.size) @ gT.ravel()
     return out
 
 
@@ -40,8 +40,8 @@ def factor_curvature(
     for at, T, dT, gT in zip(
         parameters.slices, factors, derivatives, by_template, strict=True
     ):
-        g = np.linalg.solve(T.T, gT.T).T / 2.0
-        g = (g + g.T) / 2.0
+        g = gT / (2.0 * T) if len(T) == 1 else 0.5 * gT @ np.linalg.inv(T)
+        g = 0.5 * (g + g.T)
         count = dT.shape[0]
         out[at, at] = 2.0 * dT.reshape(count, -1) @ (g @ dT).reshape(count, -1).T
     return out

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import MixedModelEquations
@@ -51,7 +50,7 @@ class _Profile:
 
     deviance: float
     border: list[Matrix]  # L⁻¹ΛᵀZᵀW[X y]
-    root: Matrix  # (p, p) lower, root rootᵀ = XᵀV₀⁻¹X
+    half: Matrix  # R⁻ᵀ, (p, p), where RRᵀ = XᵀV₀⁻¹X, R lower triangular
     beta: Vector
     r2: float
 
@@ -101,28 +100,29 @@ class GaussianLikelihood:
         gram = self._xy.copy()
         log_det = self.equations.factor(templates, border, gram)
         root = np.linalg.cholesky(gram[:p, :p])
-        projected = solve_triangular(root, gram[:p, p], lower=True, check_finite=False) if p else gram[:0, 0]
+        half = np.linalg.inv(root).T
+        projected = gram[p, :p] @ half
         r2 = float(gram[p, p] - projected @ projected)
-        beta = (
-            solve_triangular(root, projected, lower=True, trans=1, check_finite=False)
-            if p
-            else projected
-        )
+        beta = half @ projected
         deviance = log_det + nu * (1.0 + np.log(2.0 * np.pi * r2 / nu)) - self._log_weights
         if self.restricted:
-            deviance += 2.0 * float(np.sum(np.log(np.diag(root))))
-        return _Profile(deviance, border, root, beta, r2)
+            deviance += 2.0 * float(np.sum(np.log(root.diagonal())))
+        return _Profile(deviance, border, half, beta, r2)
 
     def _solve(self, at: _Profile) -> tuple[list[Matrix], Matrix]:
-        """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, R = root; and the matrix that combines [X y]."""
+        """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, and the matrix that combines [X y]."""
         p = self.p
         combine = np.zeros((p + 1, p + 1))
-        combine[:p, :p] = _inverse_transpose(at.root)
+        combine[:p, :p] = at.half
         combine[:p, p] = -at.beta
         combine[p, p] = 1.0
         x = [b @ combine for b in at.border]
         self.equations.back_solve(x)
         return x, combine
+
+    def gradient(self, theta: Vector) -> Vector:
+        """The gradient alone."""
+        return self._evaluate(theta, with_hessian=False).gradient
 
     def evaluate(self, theta: Vector) -> Evaluation:
         """−2 log L, its gradient in θ, and the average information plus the curvature of TTᵀ.
@@ -136,6 +136,9 @@ class GaussianLikelihood:
 
         Source: Gilmour, Thompson & Cullis (1995), Biometrics 51, 1440–1450.
         """
+        return self._evaluate(theta, with_hessian=True)
+
+    def _evaluate(self, theta: Vector, *, with_hessian: bool) -> Evaluation:
         equations, p = self.equations, self.p
         factors = self.parameters.regular(theta, self.smallest)
         templates = flat(factors)
@@ -152,11 +155,10 @@ class GaussianLikelihood:
         back = equations.multiply(equations.scale(x, templates, transposed=False))
         fz = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
         equations.sum_tail(fz)
-        z = [np.ascontiguousarray(piece[:, p]) for piece in fz]
-        directions = equations.directions(
-            self.parameters.term_of, covariance_derivatives(factors, derivatives), z
-        )
-        information = self._average_information(templates, directions, fz, z, sigma2)
+        hessian = np.empty((0, 0))
+        if with_hessian:
+            changes = covariance_derivatives(factors, derivatives)
+            hessian = self._average_information(templates, changes, fz, sigma2)
         equations.invert(keep_factor=False)
         weight = np.ones(p + 1)
         weight[:p] = 1.0 if self.restricted else 0.0
@@ -164,18 +166,21 @@ class GaussianLikelihood:
         lost = equations.outer_sums([piece * weight for piece in fz], x)
         by_template = unflat(2.0 * (equations.template_traces() - lost), self.parameters.k)
         gradient = theta_gradient(self.parameters, derivatives, by_template)
-        curvature = factor_curvature(self.parameters, factors, derivatives, by_template)
-        return Evaluation(at.deviance, gradient, information + curvature)
+        if with_hessian:
+            hessian += factor_curvature(self.parameters, factors, derivatives, by_template)
+        return Evaluation(at.deviance, gradient, hessian)
 
     def _average_information(
         self,
         templates: Vector,
-        directions: list[Matrix],
+        covariance_changes: Vector,
         fz: list[Matrix],
-        z: list[Vector],
         sigma2: float,
     ) -> Matrix:
+        """DᵀZᵀPZD/σ² − ccᵀ/ν, (nθ, nθ); `covariance_changes` are the ∂G/∂θᵢ."""
         equations = self.equations
+        z = [np.ascontiguousarray(piece[:, -1]) for piece in fz]
+        directions = equations.directions(self.parameters.term_of, covariance_changes, z)
         image = equations.multiply(directions)
         totals = [piece.copy() for piece in image]
         equations.sum_tail(totals)
@@ -225,23 +230,14 @@ class GaussianLikelihood:
         slope = -0.5 * self.equations.inner(moved, z)[:, 0] / at.r2
         self.equations.invert(keep_factor=False)
         sigma2 = at.r2 / self.nu
-        half = _inverse_transpose(at.root)
         return GaussianSolution(
             deviance=at.deviance,
             beta=at.beta,
             sigma2=sigma2,
-            vcov=sigma2 * half @ half.T,
+            vcov=sigma2 * at.half @ at.half.T,
             u=u,
             sigma_slope=slope,
         )
-
-
-def _inverse_transpose(root: Matrix) -> Matrix:
-    """R⁻ᵀ of a lower triangular R."""
-    p = len(root)
-    if not p:
-        return root
-    return solve_triangular(root, np.eye(p), lower=True, trans=1, check_finite=False)
 
 
 def _nowhere(count: int) -> Evaluation:

@@ -131,8 +131,15 @@ class LaplaceLikelihood:
 
     # ---- evaluation --------------------------------------------------------------------------
 
+    def gradient(self, psi: Vector) -> Vector:
+        """The gradient alone."""
+        return self._evaluate(psi, with_hessian=False).gradient
+
     def evaluate(self, psi: Vector) -> Evaluation:
         """−2 log L, its gradient in ψ and the Hessian of the working model."""
+        return self._evaluate(psi, with_hessian=True)
+
+    def _evaluate(self, psi: Vector, *, with_hessian: bool) -> Evaluation:
         theta, beta = self.unpack(psi)
         factors = self.parameters.regular(theta, self.smallest)
         modes = self.modes(flat(factors), beta)
@@ -140,15 +147,19 @@ class LaplaceLikelihood:
             return Evaluation(np.inf, np.full(len(psi), np.nan), np.eye(len(psi)))
         work = self._working_model(modes)
         derivatives = self.parameters.factor_derivatives(theta)
-        hessian = self._working_hessian(modes, work, factors, derivatives)
         inverse = self._invert(modes)
         deviance = self._laplace_deviance(modes) - 2.0 * inverse.log_ratio
         by_template, by_beta = self._gradient(modes, work, inverse)
         gradient = np.concatenate(
             [theta_gradient(self.parameters, derivatives, by_template), by_beta[self.outer]]
         )
-        at = slice(0, len(theta))
-        hessian[at, at] += factor_curvature(self.parameters, factors, derivatives, by_template)
+        hessian = np.empty((0, 0))
+        if with_hessian:
+            hessian = self._working_hessian(modes, work, factors, derivatives)
+            at = slice(0, len(theta))
+            hessian[at, at] += factor_curvature(
+                self.parameters, factors, derivatives, by_template
+            )
         self._remember(modes, work, deviance)
         self._last_psi = psi
         return Evaluation(deviance, gradient, hessian)

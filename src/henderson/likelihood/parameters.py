@@ -70,9 +70,11 @@ class CovarianceParameters:
         """
         factors = self.factors(theta)
         for T, least in zip(factors, smallest, strict=True):
-            diagonal = np.diag(T)
-            index = np.flatnonzero(np.abs(diagonal) < least)
-            T[index, index] = np.where(diagonal[index] < 0, -least[index], least[index])
+            diagonal = T.diagonal()
+            small = np.abs(diagonal) < least
+            if small.any():
+                index = np.flatnonzero(small)
+                T[index, index] = np.where(diagonal[index] < 0, -least[index], least[index])
         return factors
 
     def parameters_near(self, covariances: Sequence[Matrix]) -> Vector:
