@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from henderson.design import FixedDesign, fixed_design, model_frame
+from henderson.design.rank import independent_columns
 from henderson.formula import parse_formula, parse_one_sided
 
 FROM_R = json.loads(
@@ -103,6 +104,15 @@ def test_a_dependent_column_leaves_and_later_ones_stay() -> None:
     design = design_of("~ a + b + zero + c + d", data)
     assert design.dropped == ("zero", "c")
     assert design.names == ("(Intercept)", "a", "b", "d")
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-12, 1e-9, 1e-5, 1e-3])
+def test_a_column_leaves_where_its_residual_is_below_the_tolerance_of_r(noise: float) -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(50, 3)) * [1.0, 1e6, 1e-6]
+    x = np.column_stack([x, x[:, 0] + 1e-6 * x[:, 1] + noise * rng.normal(size=50)])
+    x = np.column_stack([x, rng.normal(size=50)])
+    assert independent_columns(x).tolist() == [True, True, True, noise > 1e-7, True]
 
 
 def test_more_columns_than_rows_keep_as_many_as_rows() -> None:

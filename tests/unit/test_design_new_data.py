@@ -61,6 +61,7 @@ FORMULAS = [
     "y ~ factor(day) + I(x - mean(x)) + (0 + factor(day) | g) + (0 + f | h:g)",
     "y ~ I(x > 0) + I(x^2) + relevel(f, 'v') + ar1(0 + o | factor(g))",
     "y ~ f:day + exp(0 + numFactor(row, col) | h)",
+    "y ~ x + offset(n / mean(n)) + (1 | I(x > mean(x)):h)",
     "y ~ 0 + f + f:o + f:o:x + (x || g)",
 ]
 
@@ -151,6 +152,14 @@ def test_the_offset_argument_is_evaluated_again(table: pd.DataFrame) -> None:
     assert_allclose(new.offset, np.log([1, 2]))
     other = new_design(frame, formula, fixed, [], {"x": [0.0, 0.0]}, offset=[3.0, 4.0])
     assert_allclose(other.offset, [3.0, 4.0])
+
+
+def test_offsets_use_what_they_learned(table: pd.DataFrame) -> None:
+    frame, formula, fixed, _ = designs(
+        "y ~ x + offset(n - mean(n))", table, offset="max(n) - n"
+    )
+    new = new_design(frame, formula, fixed, [], {"x": [0.0], "n": [2]})
+    assert_allclose(new.offset, 2 - table.n.mean() + table.n.max() - 2)
 
 
 def test_an_offset_given_as_values_is_asked_for_again(table: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from henderson.arrays import Vector
 from henderson.design.columns import Table, Variable, native_table, open_table, read_array
 from henderson.design.contrasts import contrasts_named
-from henderson.design.evaluation import Evaluator, columns_used
+from henderson.design.evaluation import Evaluator, Learned, columns_used
 from henderson.design.factors import Factor
 from henderson.design.model_matrix import ContrastChoice
 from henderson.design.response import ObservedResponse, observe_response
@@ -34,6 +34,7 @@ class ModelFrame:
     `offsets` holds one vector (n,) for each formula, the sum of its offset() terms; the
     first includes the offset argument. `offset_argument` is that argument where it can be
     evaluated on new data, and None if it was absent or an array (`offset_is_array`).
+    `learned` is what functions in offsets, such as mean(), found in these rows.
     """
 
     formulas: tuple[Formula, ...]
@@ -47,6 +48,7 @@ class ModelFrame:
     offsets: tuple[Vector, ...]
     offset_argument: str | None
     offset_is_array: bool
+    learned: Mapping[str, object]
     contrasts: ContrastChoice
     backend: nw.Implementation
 
@@ -204,12 +206,16 @@ class _Builder:
             offsets=(),
             offset_argument=offset if isinstance(offset, str) else None,
             offset_is_array=offset is not None and not isinstance(offset, str),
+            learned={},
             contrasts=self.contrasts,
             backend=self.table.backend,
         )
-        weight = _argument_values(weights, frame)
-        added = _argument_values(offset, frame)
-        offsets = [offset_of(f, frame.evaluator(f)) for f in self.formulas]
+        learned: Learned = {}
+        weight = _argument_values(weights, frame, {})
+        added = _argument_values(offset, frame, learned)
+        offsets = [
+            offset_of(f, Evaluator(variables, f.text, frame.n, learned)) for f in self.formulas
+        ]
         if added is not None:
             offsets[0] = offsets[0] + added
         first = self.formulas[0]
@@ -218,7 +224,9 @@ class _Builder:
             if first.response is None
             else observe_response(first.response, frame.evaluator(first), weight, binary=binary)
         )
-        return replace(frame, response=response, weights=weight, offsets=tuple(offsets))
+        return replace(
+            frame, response=response, weights=weight, offsets=tuple(offsets), learned=learned
+        )
 
     def positive_weights(
         self, weights: str | NDArray[Any] | None, keep: NDArray[np.bool_]
@@ -307,11 +315,13 @@ def _expressions(formula: Formula) -> list[str]:
     return [*response, formula.fixed, *formula.offsets, *random]
 
 
-def _argument_values(given: str | NDArray[Any] | None, frame: ModelFrame) -> Vector | None:
+def _argument_values(
+    given: str | NDArray[Any] | None, frame: ModelFrame, learned: Learned
+) -> Vector | None:
     if given is None:
         return None
     if isinstance(given, str):
-        evaluate = Evaluator(frame.variables, given, frame.n, {})
+        evaluate = Evaluator(frame.variables, given, frame.n, learned)
         return evaluate.numbers(parse_expression(given))
     return given[frame.rows].astype(np.float64)
 

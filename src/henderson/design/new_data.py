@@ -132,7 +132,9 @@ def _offset(
     frame: ModelFrame, formula: Formula, variables: _Variables, given: PerRow
 ) -> Vector:
     rows = variables.need(formula.offsets)
-    total = _spread(offset_of(formula, variables.at(rows, {})), rows, variables.table.n)
+    total = _spread(
+        offset_of(formula, variables.at(rows, frame.learned)), rows, variables.table.n
+    )
     if formula is not frame.formulas[0] and formula != frame.formulas[0]:
         return total
     if given is None and frame.offset_is_array:
@@ -148,7 +150,7 @@ def _offset(
     )
     if isinstance(added, str):
         rows = variables.need([added])
-        evaluate = variables.at(rows, {})
+        evaluate = variables.at(rows, frame.learned)
         added = _spread(evaluate.numbers(parse_expression(added)), rows, variables.table.n)
     return total if added is None else total + added
 
@@ -156,7 +158,7 @@ def _offset(
 def _random(design: RandomDesign, variables: _Variables) -> NewRandom:
     n = variables.table.n
     rows = variables.need(design.factors)
-    factors = group_factors(design.factors, variables.at(rows, {}))
+    factors = group_factors(design.factors, variables.at(rows, design.recipe.learned))
     codes = np.full(n, -1, dtype=np.int32)
     codes[rows] = design.grouping.codes_of(factors)
     recipe = design.recipe
