@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 HERE = Path(__file__).parent
@@ -58,7 +59,7 @@ class Case:
     formula: str
     family: str
     link: str
-    method: str
+    method: Literal["ML", "REML"]
     quadrature: int
     weights: str | None
     repeat: str | None  # a column of whole numbers: how often each row is repeated
@@ -74,7 +75,8 @@ class Case:
         frame = typed(read(self.data), self.columns)
         if self.repeat is None:
             return frame
-        return frame.loc[frame.index.repeat(frame[self.repeat])].reset_index(drop=True)
+        rows = np.repeat(np.arange(len(frame)), frame[self.repeat].to_numpy())
+        return frame.iloc[rows].reset_index(drop=True)
 
 
 def case_of(record: dict[str, Any]) -> Case:

@@ -43,7 +43,11 @@ REPEATED_ROWS = {
     "sleep_weights_tmb": "glmmTMB's weights multiply the log density of a row. Ours are "
     "precision weights for a Gaussian response, so each row is repeated w times instead.",
 }
-NOTES = SECOND_ENGINE | REPEATED_ROWS
+NOT_AT_THE_BOUNDARY = {
+    "epil2_nb2_slope": "The likelihood rises to a correlation of -1, which glmmTMB reaches "
+    "only at infinity; it stopped at -0.999. What depends on it is not compared.",
+}
+NOTES = SECOND_ENGINE | REPEATED_ROWS | NOT_AT_THE_BOUNDARY
 
 
 def is_covered(case: Record) -> bool:
@@ -138,6 +142,7 @@ def own_numbers(case: Record) -> Record:
     sigma = expected["sigma"]
     if case["engine"] == "lm":
         sigma *= math.sqrt(expected["df_residual"] / expected["nobs"])
+    stopped_short = case["id"] in NOT_AT_THE_BOUNDARY
     parameters = variance_parameters(case)
     return {
         "log_likelihood": expected["loglik"],
@@ -146,11 +151,11 @@ def own_numbers(case: Record) -> Record:
         "fixed": expected["fixef"],
         "se": standard_errors(case),
         "dropped": expected.get("dropped_columns"),
-        "singular": is_singular(case, parameters),
-        "random": parameters,
+        "singular": is_singular(case, parameters) or stopped_short,
+        "random": [] if stopped_short else parameters,
         "scale": None if case["family"] in {"binomial", "poisson"} else sigma,
         "df": (expected.get("family_params") or {}).get("Student-t df"),
-        "modes": conditional_modes(case),
+        "modes": [] if stopped_short else conditional_modes(case),
         "fitted": {
             "rows": expected["fitted"]["rows"],
             "response": expected["fitted"]["response"],

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from tests.reference.compare import TOLERANCES, Comparison, compare
-from tests.reference.corpus import Case, cases
+from tests.reference.corpus import cases
 
 PARAMETRIZED = pytest.mark.parametrize("name", cases())
 
@@ -27,10 +27,3 @@ def test_a_search_ends_without_a_false_alarm(name: str) -> None:
     comparison = compared(name)
     expected = {"BOUNDARY"} if comparison.case.expected.singular else {"CONVERGED"}
     assert comparison.outcome in expected
-
-
-@PARAMETRIZED
-def test_as_many_rows_are_used_as_in_r(name: str) -> None:
-    case: Case = cases()[name]
-    if case.repeat is None:
-        assert len(case.table().dropna()) == case.expected.n
