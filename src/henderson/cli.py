@@ -1,0 +1,214 @@
+"""The command line: fit a model to a file, list and write the bundled data sets.
+
+Exit status: 0, fitted; 1, fitted but not converged (the estimates are written all the same);
+2, the input cannot be used, said in one message on standard error.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from threading import Timer
+from typing import Annotated
+
+import narwhals as nw
+import typer
+from rich.console import Console
+
+from henderson import datasets
+from henderson.errors import DataError, HendersonError, ModelError
+from henderson.estimation import FitControl
+from henderson.fitted_model import FittedModel
+from henderson.fitting import fit
+from henderson.optional import need
+from henderson.prediction import NativeTable
+from henderson.report.machine_readable import machine_readable
+
+MISSING = ["", "NA", "NaN", "nan"]
+SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+PATIENCE = 2.0  # seconds before a fit shows that it is at work
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Linear and generalized linear mixed models.",
+)
+
+
+def main() -> None:
+    """Run the command line; bad input ends it with one message and status 2."""
+    try:
+        app()
+    except (HendersonError, OSError) as problem:
+        print(f"henderson: {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version("henderson"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("fit")
+def fit_command(  # noqa: PLR0917
+    data: Annotated[Path, typer.Argument(help="A table: .csv, .tsv (also .gz) or .parquet.")],
+    formula: Annotated[str, typer.Argument(help='Such as "yield ~ nitro + (1 | block)".')],
+    family: Annotated[str, typer.Option(help="Distribution of the response.")] = "gaussian",
+    link: Annotated[str | None, typer.Option(help="Default: the family's own.")] = None,
+    reml: Annotated[
+        bool | None,
+        typer.Option("--reml/--ml", help="Default: REML where the model is Gaussian."),
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="Column of weights or trials.")] = None,
+    offset: Annotated[str | None, typer.Option(help="Column or expression, eta scale.")] = None,
+    quadrature: Annotated[
+        int, typer.Option(help="Nodes of adaptive quadrature; 1 is Laplace.")
+    ] = 1,
+    contrasts: Annotated[
+        list[str] | None,
+        typer.Option(help="treatment, sum, helmert or poly; or FACTOR=KIND, repeatedly."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, not text.")] = False,
+    output: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
+) -> None:
+    """Fit a model to the table in a file and print its summary."""
+    table = read_table(data)
+    with shown_at_work("Fitting") as report:
+        model = fit(
+            formula,
+            table,
+            family=family,
+            link=link,
+            method=None if reml is None else ("REML" if reml else "ML"),
+            weights=weights,
+            offset=offset,
+            quadrature=quadrature,
+            contrasts=parse_contrasts(contrasts or []),
+            control=FitControl(report=report),
+        )
+    write(written(model, as_json=as_json), output)
+    if not model.converged:
+        print(f"henderson: not converged. {model.outcome}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command("data")
+def data_command(
+    name: Annotated[str | None, typer.Argument(help="A data set; none lists them.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
+) -> None:
+    """List the bundled data sets, or write one as CSV."""
+    if name is None:
+        write(datasets.listing(), output)
+    else:
+        write(datasets.read_text(name), output)
+
+
+def read_table(path: Path) -> NativeTable:
+    """The table in a file, as a pandas data frame; missing values are empty or NA."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kind = next((s for s in reversed(suffixes) if s not in {".gz", ".bz2", ".xz", ".zip"}), "")
+    if not path.is_file():
+        raise DataError(
+            f"There is no file {str(path)!r}. Give the path of a CSV or Parquet file."
+        )
+    if kind in {".parquet", ".pq"}:
+        need("pyarrow", extra="parquet", purpose=f"Reading {path.name}")
+        return _read(path, nw.read_parquet, backend="pandas")
+    if kind in SEPARATORS:
+        return _read(
+            path,
+            nw.read_csv,
+            backend="pandas",
+            separator=SEPARATORS[kind],
+            na_values=MISSING,
+            keep_default_na=False,
+        )
+    raise DataError(
+        f"The kind of file of {path.name!r} is not known. "
+        "Use .csv, .tsv (also compressed, .csv.gz) or .parquet."
+    )
+
+
+def _read(path: Path, reader: Callable[..., nw.DataFrame], **options: object) -> NativeTable:
+    """What `reader` returns, as a native table; what it raises, with the file's name."""
+    try:
+        return reader(str(path), **options).to_native()
+    except (OSError, ValueError) as problem:
+        raise DataError(
+            f"{path.name} cannot be read as a table: {str(problem).strip()}. Check that it has "
+            "a header line and as many values as columns in every row."
+        ) from problem
+
+
+def parse_contrasts(options: list[str]) -> str | dict[str, str] | None:
+    """``["sum"]`` as "sum", for all factors; ``["variety=sum"]`` as ``{"variety": "sum"}``."""
+    if not options:
+        return None
+    if len(options) == 1 and "=" not in options[0]:
+        return options[0]
+    pairs = [option.partition("=") for option in options]
+    for option, (factor, _, kind) in zip(options, pairs, strict=True):
+        if not factor or not kind:
+            raise ModelError(
+                f"--contrasts {option} cannot be read. Write --contrasts KIND once for all "
+                "factors, or --contrasts FACTOR=KIND, such as variety=sum, for each."
+            )
+    return {factor: kind for factor, _, kind in pairs}
+
+
+@contextmanager
+def shown_at_work(what: str) -> Iterator[Callable[[int, float], None] | None]:
+    """A spinner on standard error, if it is a terminal, once the body has run for a while.
+
+    Gives a function to be told the evaluations so far and −2 log L.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    status = console.status(what)
+    timer = Timer(PATIENCE, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda count, deviance: status.update(
+            f"{what}: evaluation {count}, deviance {deviance:.4f}"
+        )
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()
+
+
+def written(model: FittedModel, *, as_json: bool) -> str:
+    """The summary of a model, for people or for programs."""
+    if as_json:
+        return json.dumps(machine_readable(model.estimates), indent=2, allow_nan=False)
+    return str(model.summary())
+
+
+def write(text: str, output: Path | None) -> None:
+    """Print, or write to a file."""
+    text = text.rstrip("\n") + "\n"
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")

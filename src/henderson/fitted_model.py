@@ -1,0 +1,228 @@
+"""What the user holds: a fitted model; one line a method, the work is in its function."""
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, dia_array
+
+from henderson.arrays import Matrix, Vector
+from henderson.design.model_frame import PerRow
+from henderson.estimation import matrices
+from henderson.estimation.estimates import Estimates
+from henderson.prediction import (
+    Interval,
+    Kind,
+    NativeTable,
+    ResidualKind,
+    fitted,
+    predict,
+    residuals,
+)
+from henderson.report import criteria, tables
+from henderson.report.named_matrix import NamedMatrix
+from henderson.report.summary import Summary, summarize
+from henderson.simulation import simulate
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FittedModel:
+    """A fitted model, as `henderson.fit` returns it.
+
+    Everything is a function of `estimates`, the frozen record of the fit. Tables come back as
+    the user's own kind of data frame. Coefficients are on the scale of the linear predictor.
+
+    Examples
+    --------
+    >>> import henderson as hd
+    >>> model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
+    >>> round(model.params["(Intercept)"], 1)
+    1527.5
+    >>> round(model.sigma, 2)
+    49.51
+    """
+
+    estimates: Estimates
+
+    # ---- the coefficients ------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, float]:
+        """Fixed effects of the location by name, on the link scale."""
+        return tables.by_name(self.estimates, self.estimates.location.beta)
+
+    @property
+    def bse(self) -> dict[str, float]:
+        """Standard errors of `params`."""
+        return tables.by_name(
+            self.estimates, tables.standard_errors(self.estimates)["location"]
+        )
+
+    @property
+    def pvalues(self) -> dict[str, float]:
+        """Two-sided p-values of `params` being 0, by the normal distribution."""
+        return tables.by_name(self.estimates, tables.p_values(self.estimates)["location"])
+
+    def coefficients(self, *, level: float = 0.95) -> NativeTable:
+        """All coefficients with tests and intervals; see `report.tables.coefficients`."""
+        return tables.coefficients(self.estimates, level=level)
+
+    def conf_int(self, *, level: float = 0.95) -> NativeTable:
+        """Wald confidence intervals; see `report.tables.confidence_intervals`."""
+        return tables.confidence_intervals(self.estimates, level=level)
+
+    def vcov(self, *, component: str | None = "location") -> NamedMatrix:
+        """Covariance of the coefficients; see `report.tables.covariance_matrix`."""
+        return tables.covariance_matrix(self.estimates, component=component)
+
+    # ---- the random part -------------------------------------------------------------------
+
+    @property
+    def sigma(self) -> float:
+        """The dispersion parameter: σ of a Gaussian response; see `report.tables.sigma`."""
+        return tables.sigma(self.estimates)
+
+    def variance_components(self) -> NativeTable:
+        """Variances and correlations; see `report.tables.variance_components`."""
+        return tables.variance_components(self.estimates)
+
+    def random_effects(self) -> NativeTable:
+        """Conditional modes and standard deviations; see `report.tables.random_effects`."""
+        return tables.random_effects(self.estimates)
+
+    # ---- the fit as a whole ----------------------------------------------------------------
+
+    @property
+    def formula(self) -> str:
+        """The formula, as it was written."""
+        return self.estimates.specification.formula.text
+
+    @property
+    def llf(self) -> float:
+        """The log-likelihood; the restricted one after REML."""
+        return self.estimates.log_likelihood
+
+    @property
+    def deviance(self) -> float:
+        """−2 log L; see `report.criteria.deviance`."""
+        return criteria.deviance(self.estimates)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion; see `report.criteria.aic`."""
+        return criteria.aic(self.estimates)
+
+    @property
+    def aicc(self) -> float:
+        """AIC for small samples; see `report.criteria.aicc`."""
+        return criteria.aicc(self.estimates)
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion; see `report.criteria.bic`."""
+        return criteria.bic(self.estimates)
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows used."""
+        return self.estimates.frame.n
+
+    @property
+    def df(self) -> int:
+        """Number of parameters: fixed effects, dispersion and covariance parameters."""
+        return self.estimates.n_parameters
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimates maximize the likelihood, at a boundary or not."""
+        return self.estimates.certificate.converged
+
+    @property
+    def outcome(self) -> str:
+        """How the search ended, in a sentence."""
+        return self.estimates.certificate.sentence
+
+    # ---- fitted values, predictions, draws -------------------------------------------------
+
+    @property
+    def fitted(self) -> Vector:
+        """Fitted means at the conditional modes, (n,); see `prediction.fitted`."""
+        return fitted(self.estimates)
+
+    def residuals(self, *, kind: ResidualKind = "response") -> Vector:
+        """Residuals at the conditional modes; see `prediction.residuals`."""
+        return residuals(self.estimates, kind=kind)
+
+    def predict(
+        self,
+        new: NativeTable | None = None,
+        *,
+        kind: Kind = "response",
+        random: bool | None = True,
+        interval: Interval | None = None,
+        level: float = 0.95,
+        offset: PerRow = None,
+        size: ArrayLike | None = None,
+    ) -> NativeTable:
+        """Predictions at observed or new data, with intervals; see `prediction.predict`."""
+        return predict(
+            self.estimates,
+            new,
+            kind=kind,
+            random=random,
+            interval=interval,
+            level=level,
+            offset=offset,
+            size=size,
+        )
+
+    def simulate(
+        self,
+        n: int = 1,
+        *,
+        rng: np.random.Generator | int | None = None,
+        random: Literal["new", "modes"] = "new",
+    ) -> Matrix:
+        """Responses drawn from the model, a draw a column; see `simulation.simulate`."""
+        return simulate(self.estimates, n, rng=rng, random=random)
+
+    # ---- the matrices of the theory --------------------------------------------------------
+
+    @property
+    def X(self) -> Matrix:  # noqa: N802
+        """Fixed effects' matrix, (n, p)."""
+        return matrices.fixed_matrix(self.estimates)
+
+    @property
+    def Z(self) -> csr_array:  # noqa: N802
+        """Random effects' matrix, (n, q), sparse; see `estimation.matrices`."""
+        return matrices.random_matrix(self.estimates)
+
+    @property
+    def G(self) -> csr_array:  # noqa: N802
+        """Covariance of the random effects, (q, q), sparse."""
+        return matrices.random_covariance(self.estimates)
+
+    @property
+    def R(self) -> dia_array:  # noqa: N802
+        """Covariance of the response given the random effects, (n, n), diagonal."""
+        return matrices.residual_covariance(self.estimates)
+
+    @property
+    def V(self) -> Matrix:  # noqa: N802
+        """ZGZᵀ + R, (n, n), of a Gaussian response; see `matrices.marginal_covariance`."""
+        return matrices.marginal_covariance(self.estimates)
+
+    # ---- for people ------------------------------------------------------------------------
+
+    def summary(self) -> Summary:
+        """The fit on one screen; see `report.summary.summarize`."""
+        return summarize(self.estimates)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()

@@ -1,0 +1,387 @@
+"""Predictions, fitted values and residuals, with intervals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from henderson.arrays import Matrix, Vector
+from henderson.design import NewRandom, RandomDesign, new_design
+from henderson.design.columns import open_table
+from henderson.design.evaluation import columns_used
+from henderson.design.model_frame import PerRow
+from henderson.errors import DataError, ModelError
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.prediction_error import prediction_variance
+from henderson.families import Response
+from henderson.formula.syntax_tree import parse_expression
+
+Kind = Literal["response", "link"]
+Interval = Literal["confidence", "prediction"]
+ResidualKind = Literal["response", "pearson", "deviance"]
+NativeTable: TypeAlias = Any  # a table of the user's own kind
+
+NODES = np.linspace(-4.0, 4.0, 41)  # of η, in standard errors around its prediction
+NO_LEVEL = "\0 no level"
+
+
+def predict(
+    estimates: Estimates,
+    new: NativeTable | None = None,
+    *,
+    kind: Kind = "response",
+    random: bool | None = True,
+    interval: Interval | None = None,
+    level: float = 0.95,
+    offset: PerRow = None,
+    size: ArrayLike | None = None,
+) -> NativeTable:
+    """The linear predictor or the mean, at observed or new data.
+
+        η̂ = x'β̂ + z'b̂ + offset,   μ̂ = h(η̂)
+
+    Parameters
+    ----------
+    new
+        A table or dict of columns with the variables of the formula; None for the rows of the
+        fit. A row with a missing value gets not-a-number.
+    kind
+        "response": μ̂, a binomial one as a proportion. "link": η̂.
+    random
+        True: with the conditional modes; a level that the fit has not seen has mode 0, the
+        population's. False: at b = 0, for which the grouping columns are not needed. None: with
+        the modes of those random terms whose grouping columns `new` has.
+    interval
+        "confidence": for η̂ (or h of its ends). "prediction": for a new observation. None: no
+        interval.
+    level
+        Coverage of the interval, between 0 and 1.
+    offset
+        For new data, replaces the offset argument of the fit: a column's name, an expression or
+        one value a row.
+    size
+        For prediction intervals at new data: trials of a binomial observation, precision weight
+        of a Gaussian one. One value or one a row; 1 unless given.
+
+    Returns
+    -------
+    array or table
+        Without an interval the predictions, (m,). With one, a table: `prediction`, `std_error`
+        (of η̂, or by the delta method of μ̂), `lower`, `upper`.
+
+    Raises
+    ------
+    DataError
+        For a missing column, an unknown level of a fixed factor, a `size` that is not above 0.
+    ModelError
+        For an option that does not exist.
+
+    Notes
+    -----
+    The standard error counts the estimation of β and, where random effects are included, of b
+    with their covariance (see `prediction_error`); a level not seen has the variance of its
+    term. The variance parameters are taken as known, and quantiles are normal.
+
+    For a Gaussian response with the identity link, the prediction interval is
+
+        η̂ ± z₁₋α/₂ √(se² + σ²/size)
+
+    where se² includes z'Gz of every term not included in the prediction: at `random=False`, it
+    is for an observation in levels not seen. For other families the ends of the interval are
+    quantiles of the mixture of the family's distributions over η ~ N(η̂, se²), computed from
+    their distribution functions, not by simulation.
+
+    At `random=False`, h(x'β̂) is the mean where all random effects are 0, not the mean over the
+    population of levels, unless the link is the identity.
+
+    Source: Henderson (1975), Biometrics 31(2), 423–447.
+    """
+    check_choice("kind", kind, ("response", "link"))
+    check_choice("interval", interval, (None, "confidence", "prediction"))
+    rows = rows_at(
+        estimates, new, random=random, offset=offset, all_terms=interval == "prediction"
+    )
+    eta = linear_predictor(estimates, "location", rows)
+    if interval is None:
+        return eta if kind == "link" else estimates.family.link.mean(eta)
+    z = normal_quantile(level)
+    if interval == "confidence":
+        se = np.sqrt(prediction_variance(estimates, "location", rows.matrix, rows.used))
+        return _confidence_table(estimates, eta, se, z, kind)
+    if kind == "link" and not estimates.family.is_quadratic:
+        raise ModelError(
+            'A prediction interval is for an observation, so it needs kind="response". '
+            'For the linear predictor give interval="confidence".'
+        )
+    se = np.sqrt(prediction_variance(estimates, "location", rows.matrix, _with_unseen(rows)))
+    eta_all = np.column_stack([eta, *_other_predictors(estimates, new, len(eta))])
+    sizes = _sizes(estimates, new, size, len(eta))
+    return _prediction_table(estimates, eta_all, se, sizes, level)
+
+
+def fitted(estimates: Estimates, *, kind: Kind = "response") -> Vector:
+    """Fitted values at the conditional modes, (n,).
+
+    Parameters
+    ----------
+    kind
+        "response": the mean μ̂, a binomial one as a proportion. "link": the linear predictor.
+
+    Returns
+    -------
+    array
+        One value for each row used, in the order of the table.
+    """
+    check_choice("kind", kind, ("response", "link"))
+    eta = estimates.location.eta
+    return eta.copy() if kind == "link" else estimates.family.link.mean(eta)
+
+
+def residuals(estimates: Estimates, *, kind: ResidualKind = "response") -> Vector:
+    """Residuals at the conditional modes, (n,).
+
+    Parameters
+    ----------
+    kind
+        "response": y − μ̂. "pearson": (y − μ̂) √w / sd(y | b), w the weight of the row.
+        "deviance": sign(y − μ̂) √(w d), d the row's unit deviance; for a Gaussian response in
+        units of y.
+
+    Returns
+    -------
+    array
+        One value for each row used; the binomial y is the proportion of successes.
+    """
+    check_choice("kind", kind, ("response", "pearson", "deviance"))
+    family, response = estimates.family, estimates.response
+    eta = all_predictors(estimates)
+    raw = family.observed(response) - family.mean(eta)
+    if kind == "response":
+        return raw
+    if kind == "pearson":
+        return raw * np.sqrt(response.weight / family.variance(eta, response.size))
+    return np.sign(raw) * np.sqrt(response.weight * family.unit_deviance(response, eta))
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedRows:
+    """m rows of a linear predictor; `used` has None for a random term that is left out."""
+
+    matrix: Matrix  # (m, p)
+    offset: Vector  # (m,)
+    random: tuple[NewRandom, ...]  # of all terms, or none; code −1: a level not seen
+    used: tuple[NewRandom | None, ...]
+
+
+def rows_at(
+    estimates: Estimates,
+    new: NativeTable | None,
+    *,
+    random: bool | None = True,
+    offset: PerRow = None,
+    all_terms: bool = False,
+    name: str = "location",
+) -> PredictedRows:
+    """The rows of linear predictor `name` at new data, or those of the fit.
+
+    Random terms that are left out need their effects' columns only for `all_terms`.
+    """
+    predictor = estimates.predictors[name]
+    designs = tuple(term.design for term in predictor.terms)
+    if random is False and not all_terms:
+        designs = ()
+    if new is None:
+        if offset is not None:
+            raise ModelError("offset= is for new data. Give new=, or leave offset out.")
+        given = tuple(NewRandom(d.codes, d.values, d.columns) for d in designs)
+        used = given if random is not False else (None,) * len(predictor.terms)
+        return PredictedRows(predictor.fixed.matrix, predictor.offset, given, used)
+    grouping = [
+        {column for f in d.factors for column in columns_used(parse_expression(f))}
+        for d in designs
+    ]
+    absent = set().union(*grouping) - set(open_table(new).names)
+    if random is not True:
+        new = _with_columns(new, absent)
+    formula = estimates.frame.formulas[list(estimates.predictors).index(name)]
+    at = new_design(estimates.frame, formula, predictor.fixed, designs, new, offset=offset)
+    used = tuple(
+        each if random or (random is None and not columns & absent) else None
+        for each, columns in zip(at.random, grouping, strict=True)
+    )
+    left_out = (None,) * (len(predictor.terms) - len(used))
+    return PredictedRows(at.matrix, at.offset, at.random, used + left_out)
+
+
+def linear_predictor(estimates: Estimates, name: str, rows: PredictedRows) -> Vector:
+    """η̂ = x'β̂ + z'b̂ + offset, (m,), with the terms that `rows` uses."""
+    predictor = estimates.predictors[name]
+    eta = rows.matrix @ predictor.beta + rows.offset
+    for term, used in zip(predictor.terms, rows.used, strict=True):
+        if used is not None:
+            eta = eta + effects_at(used, term.modes)
+    return eta
+
+
+def effects_at(random: NewRandom | RandomDesign, effects: Matrix) -> Vector:
+    """z'b of each row, (m,), for effects b (g, k) of one term; 0 at a level not seen."""
+    codes = random.codes
+    if random.columns is None:
+        products = random.values * effects[codes]
+    else:
+        products = random.values * effects[codes[:, None], random.columns]
+    return np.where(codes < 0, 0.0, products.sum(axis=1))
+
+
+def all_predictors(estimates: Estimates) -> Matrix:
+    """η of all linear predictors at the conditional modes, (n, K)."""
+    return np.column_stack([each.eta for each in estimates.predictors.values()])
+
+
+def normal_quantile(level: float) -> float:
+    """z with P(−z < Z < z) = `level` for a standard normal Z; refuses levels outside (0, 1)."""
+    if not 0.0 < level < 1.0:
+        raise ModelError(
+            f"level={level!r} is not a confidence level. Give a number between 0 and 1, "
+            "such as level=0.95."
+        )
+    return float(ndtri(0.5 + level / 2.0))
+
+
+def check_choice(name: str, given: object, known: tuple[object, ...]) -> None:
+    """Refuse an option that does not exist."""
+    if given not in known:
+        listed = ", ".join(map(repr, known))
+        raise ModelError(f"There is no {name}={given!r}. Choose one of {listed}.")
+
+
+def _confidence_table(
+    estimates: Estimates, eta: Vector, se: Vector, z: float, kind: Kind
+) -> NativeTable:
+    ends = np.stack([eta - z * se, eta + z * se])
+    if kind == "link":
+        return _interval_table(estimates, eta, se, ends)
+    at = estimates.family.link.inverse(eta)
+    return _interval_table(
+        estimates, at.mu, np.abs(at.dmu) * se, estimates.family.link.mean(ends)
+    )
+
+
+def _interval_table(
+    estimates: Estimates, prediction: Vector, se: Vector, ends: Matrix
+) -> NativeTable:
+    return estimates.frame.table(
+        {
+            "prediction": prediction,
+            "std_error": se,
+            "lower": ends.min(axis=0),
+            "upper": ends.max(axis=0),
+        }
+    )
+
+
+def _with_unseen(rows: PredictedRows) -> tuple[NewRandom, ...]:
+    """The effects of all terms; one left out of the prediction, at a level not seen."""
+    return tuple(
+        replace(every, codes=np.full_like(every.codes, -1)) if used is None else used
+        for used, every in zip(rows.used, rows.random, strict=True)
+    )
+
+
+def _prediction_table(
+    estimates: Estimates, eta: Matrix, se: Vector, size: Vector, level: float
+) -> NativeTable:
+    """Intervals for one new observation a row; eta (m, K), se (m,) of the location."""
+    family, tail = estimates.family, 0.5 - level / 2.0
+    at = family.link.inverse(eta[:, 0])
+    if family.is_quadratic:
+        half = normal_quantile(level) * np.sqrt(se**2 + family.variance(eta, size))
+        ends = np.stack([at.mu - half, at.mu + half])
+    else:
+        known = np.isfinite(eta[:, 0])
+        ends = np.full((2, len(eta)), np.nan)
+        for end, probability in zip(ends, (tail, 1.0 - tail), strict=True):
+            end[known] = _mixture_quantile(
+                estimates, probability, eta[known], se[known], size[known]
+            )
+    return _interval_table(estimates, at.mu, np.abs(at.dmu) * se, ends)
+
+
+def _mixture_quantile(
+    estimates: Estimates, probability: float, eta: Matrix, se: Vector, size: Vector
+) -> Vector:
+    """The smallest y with Σⱼ wⱼ F(y | η̂ + se xⱼ) ≥ probability, as observed; shape (m,).
+
+    wⱼ ∝ φ(xⱼ) at equally spaced xⱼ, the trapezoidal rule for a normal η. The quantile lies
+    between those of the components, and is found between them by bisection.
+    """
+    family = estimates.family
+    m, weights = len(eta), np.exp(-0.5 * NODES**2)
+    weights /= weights.sum()
+    spread = np.repeat(eta, NODES.size, axis=0)
+    spread[:, 0] += (se[:, None] * NODES).ravel()
+    sizes = np.repeat(size, NODES.size)
+
+    def below(y: Vector) -> Vector:
+        each = family.cdf(np.repeat(y, NODES.size), sizes, spread)
+        return each.reshape(m, -1) @ weights
+
+    of_each = family.quantile(np.full(sizes.size, probability), sizes, spread).reshape(m, -1)
+    low, high = of_each.min(axis=1), of_each.max(axis=1)
+    step = 1.0 if family.discrete else 0.0
+    for _ in range(60):
+        middle = np.floor((low + high) / 2.0) if family.discrete else (low + high) / 2.0
+        enough = below(middle) >= probability
+        high = np.where(enough, middle, high)
+        low = np.where(enough, low, np.minimum(middle + step, high))
+        if np.all(high - low <= (0.0 if family.discrete else 1e-9 * np.abs(high))):
+            break
+    return family.observed(Response.of(high, size))
+
+
+def _other_predictors(estimates: Estimates, new: NativeTable | None, m: int) -> list[Vector]:
+    """η of the predictors after the location, at the rows predicted; (m,) each."""
+    etas: list[Vector] = []
+    for name, predictor in estimates.predictors.items():
+        if name == "location":
+            continue
+        if new is None:
+            etas.append(predictor.eta)
+        elif predictor.fixed.names == ("(Intercept)",) and not predictor.terms:
+            etas.append(np.full(m, predictor.beta[0]))
+        else:
+            rows = rows_at(estimates, new, random=None, name=name)
+            etas.append(linear_predictor(estimates, name, rows))
+    return etas
+
+
+def _sizes(
+    estimates: Estimates, new: NativeTable | None, size: ArrayLike | None, m: int
+) -> Vector:
+    """Trials or precision weights of the rows predicted, (m,)."""
+    if new is None and size is None:
+        return estimates.response.size
+    given = np.asarray(1.0 if size is None else size, dtype=np.float64)
+    if given.shape not in {(), (m,)} or not np.all(given > 0.0):
+        raise DataError(
+            f"size has shape {given.shape} or values that are not above 0, for {m} rows to "
+            "predict. Give one number above 0, or one for each row."
+        )
+    return np.full(m, given)
+
+
+def _with_columns(new: NativeTable, absent: set[str]) -> NativeTable:
+    """`new` with a column for each name, of a text that is no level of the fit."""
+    if not absent:
+        return new
+    if isinstance(new, Mapping):
+        m = open_table(new).n
+        return {**new, **{name: [NO_LEVEL] * m for name in absent}}
+    frame: Any = nw.from_native(new)
+    return frame.with_columns(
+        nw.lit(NO_LEVEL).alias(name) for name in sorted(absent)
+    ).to_native()

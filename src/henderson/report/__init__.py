@@ -1,0 +1,1 @@
+"""What a fit learned, for people and programs: summary, tables, JSON."""

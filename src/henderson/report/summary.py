@@ -1,0 +1,224 @@
+"""A fitted model on one screen: what was fitted, how well, the estimates, how it ended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.report.criteria import aic, bic, deviance
+from henderson.report.layout import Grid, Section, decimals_for, numbers, p_value
+from henderson.report.tables import (
+    correlations,
+    dispersion_parameters,
+    has_correlations,
+    p_values,
+    residual_sd,
+    standard_errors,
+    z_statistics,
+)
+
+MOST_EFFECTS = 8  # of one random term; more are counted, not shown
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary:
+    """What a summary says, section by section; prints as text, shows as HTML in notebooks."""
+
+    sections: tuple[Section, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join(section.text() for section in self.sections)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return "".join(section.html() for section in self.sections)
+
+
+def summarize(estimates: Estimates) -> Summary:
+    """The fit on one screen.
+
+    Returns
+    -------
+    Summary
+        Method, family, formula and rows; AIC, BIC, log-likelihood; variances of the random
+        effects; dispersion; fixed effects with standard errors and normal tests; convergence;
+        what was dropped. Printed, it is text; in a notebook, HTML.
+    """
+    sections = [
+        heading(estimates),
+        Section(grid=criteria_grid(estimates)),
+        random_section(estimates),
+        *(
+            fixed_section(estimates, name, predictor)
+            for name, predictor in estimates.predictors.items()
+            if name == "location" or predictor.beta.size > 1
+        ),
+        convergence_section(estimates),
+    ]
+    return Summary(tuple(section for section in sections if section is not None))
+
+
+def heading(estimates: Estimates) -> Section:
+    """Method, formula, family, rows."""
+    family, frame = estimates.family, estimates.frame
+    rows = f"{frame.n} rows"
+    if frame.n_dropped:
+        rows = (
+            f"{frame.n} of {frame.n_given} rows; dropped: {'; '.join(why_dropped(estimates))}"
+        )
+    lines = [
+        f"Formula: {estimates.specification.formula.text}",
+        f"Family:  {family.name}, {family.link.name} link",
+        f"Data:    {rows}",
+    ]
+    asked = estimates.specification
+    given = {
+        "Weights": asked.weights,
+        "Offset": "one value a row" if frame.offset_is_array else asked.offset,
+    }
+    lines += [f"{word + ':':<8} {value}" for word, value in given.items() if value is not None]
+    if frame.response is not None and frame.response.events is not None:
+        failure, success = frame.response.events
+        lines.append(f"Success: {success} (failure: {failure})")
+    return Section(title(estimates), lines=tuple(lines))
+
+
+def title(estimates: Estimates) -> str:
+    """What kind of model, fitted how."""
+    mixed = "mixed " if any(p.terms for p in estimates.predictors.values()) else ""
+    asked = estimates.specification
+    method = "REML" if asked.method == "REML" else "maximum likelihood"
+    if estimates.family.is_quadratic:
+        return f"Linear {mixed}model fitted by {method}"
+    how = ""
+    if mixed:
+        how = (
+            " (Laplace approximation)"
+            if asked.quadrature == 1
+            else f" (adaptive Gauss-Hermite quadrature, {asked.quadrature} nodes)"
+        )
+    return f"Generalized linear {mixed}model fitted by {method}{how}"
+
+
+def why_dropped(estimates: Estimates) -> list[str]:
+    """Reasons for which rows were left out, with the number of values each."""
+    frame = estimates.frame
+    missing = [f"{count} missing {name}" for name, count in frame.missing.items()]
+    zero = [f"{frame.n_zero_weight} of weight zero"] if frame.n_zero_weight else []
+    return missing + zero
+
+
+def criteria_grid(estimates: Estimates) -> Grid:
+    """Criteria of the whole fit, side by side."""
+    restricted = estimates.specification.method == "REML"
+    values = {
+        "AIC": f"{aic(estimates):.1f}",
+        "BIC": f"{bic(estimates):.1f}",
+        "logLik (REML)" if restricted else "logLik": f"{estimates.log_likelihood:.2f}",
+        "REML criterion" if restricted else "deviance": f"{deviance(estimates):.1f}",
+        "parameters": str(estimates.n_parameters),
+    }
+    return Grid(tuple(values), (tuple(values.values()),), labels=0)
+
+
+def random_section(estimates: Estimates) -> Section | None:
+    """Variances and correlations of the random effects, and the numbers of levels."""
+    terms = [(name, term) for name, each in estimates.predictors.items() for term in each.terms]
+    sigma = residual_sd(estimates)
+    lines = tuple(dispersion_lines(estimates))
+    if not terms:
+        return Section(lines=lines) if lines else None
+    labels = [row for name, term in terms for row in variance_labels(name, term)]
+    variances = np.concatenate([np.diag(t.covariance)[:MOST_EFFECTS] for _, t in terms])
+    written = [row for _, term in terms for row in correlation_texts(term)]
+    if sigma is not None:
+        labels.append(("Residual", ""))
+        variances = np.append(variances, sigma**2)
+        written.append("")
+    columns = [numbers(variances), numbers(np.sqrt(variances))]
+    header = ["Group", "Term", "Variance", "Std.Dev."]
+    if any(written):
+        columns.append(written)
+        header.append("Corr")
+    rows = tuple(
+        (*label, *cells)
+        for label, cells in zip(labels, zip(*columns, strict=True), strict=True)
+    )
+    levels = {term.design.group: len(term.modes) for _, term in terms}
+    counted = ", ".join(f"{group} {count}" for group, count in levels.items())
+    return Section(
+        "Random effects",
+        Grid(tuple(header), rows, labels=2),
+        (f"Observations: {estimates.frame.n}; levels: {counted}", *lines),
+    )
+
+
+def variance_labels(name: str, term: TermEstimates) -> Iterator[tuple[str, str]]:
+    """Group and effect of each variance shown; the group once."""
+    effects = term.design.effects
+    of = "" if name == "location" else f" ({name})"
+    for i, effect in enumerate(effects[:MOST_EFFECTS]):
+        more = len(effects) - MOST_EFFECTS
+        shown = f"{effect} (and {more} more)" if i == MOST_EFFECTS - 1 and more > 0 else effect
+        yield (term.design.group + of if i == 0 else ""), shown
+
+
+def correlation_texts(term: TermEstimates) -> Iterator[str]:
+    """For each effect shown, its correlations with those before."""
+    together = correlations(term) if has_correlations(term) else None
+    for i in range(min(len(term.design.effects), MOST_EFFECTS)):
+        before = [] if together is None else together[i, :i]
+        yield " ".join("  n/a" if np.isnan(r) else f"{r:5.2f}" for r in before)
+
+
+def dispersion_lines(estimates: Estimates) -> Iterator[str]:
+    """Parameters of the family that are one number and not in the table of variances."""
+    shown = any(p.terms for p in estimates.predictors.values()) and residual_sd(estimates)
+    found = dispersion_parameters(estimates)
+    if "dispersion" in found and not shown:
+        yield f"Dispersion: {found['dispersion']:.4g} ({estimates.family.dispersion_label})"
+    if "shape" in found:
+        yield f"Degrees of freedom: {found['shape']:.4g}"
+
+
+def fixed_section(estimates: Estimates, name: str, predictor: PredictorEstimates) -> Section:
+    """Coefficients of one linear predictor, with normal tests."""
+    error = standard_errors(estimates)[name]
+    z = z_statistics(predictor.beta, error)
+    p = [p_value(value) for value in p_values(estimates)[name]]
+    decimals = decimals_for(error)
+    columns = [
+        predictor.fixed.names,
+        numbers(predictor.beta, decimals),
+        numbers(error, decimals),
+        ["" if np.isnan(value) else f"{value:.2f}" for value in z],
+        p,
+    ]
+    header = ("Term", "Estimate", "Std.Error", "z value", "p (normal)")
+    title = "Fixed effects" if name == "location" else f"Fixed effects of the {name}"
+    dropped = predictor.fixed.dropped
+    lines = (f"Dropped, determined by the others: {', '.join(dropped)}",) if dropped else ()
+    return Section(title, Grid(header, tuple(zip(*columns, strict=True))), lines)
+
+
+def convergence_section(estimates: Estimates) -> Section:
+    """How the search ended, the evidence, and the boundary in plain words."""
+    found = estimates.certificate
+    evidence = (
+        f"largest scaled gradient {found.gradient:.1e}, smallest eigenvalue "
+        f"{found.smallest_eigenvalue:.2g} ({found.hessian} Hessian), "
+        f"{found.evaluations} evaluations"
+    )
+    return Section(
+        lines=(
+            f"{found.outcome.value[:1].upper()}{found.outcome.value[1:]}",
+            f"  {evidence}",
+            *(f"Boundary: {sentence}" for sentence in found.boundary),
+            *(f"Note: {note}" for note in found.notes),
+        )
+    )

@@ -1,0 +1,268 @@
+"""What a fit learned, as tables of the user's own kind; their column names are fixed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from henderson.arrays import Vector
+from henderson.errors import ModelError
+from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.prediction import NativeTable, normal_quantile
+from henderson.report.named_matrix import NamedMatrix
+
+
+def standard_errors(estimates: Estimates) -> dict[str, Vector]:
+    """Standard errors of the coefficients of each linear predictor, (p,) each."""
+    variances = np.diag(estimates.vcov)
+    ends = np.cumsum([each.beta.size for each in estimates.predictors.values()])
+    errors = np.split(np.sqrt(variances), ends[:-1])
+    return dict(zip(estimates.predictors, errors, strict=True))
+
+
+def p_values(estimates: Estimates) -> dict[str, Vector]:
+    """2 Φ(−|β̂ / se|) of the coefficients of each linear predictor, (p,) each."""
+    return {
+        name: 2.0 * ndtr(-np.abs(z_statistics(estimates.predictors[name].beta, error)))
+        for name, error in standard_errors(estimates).items()
+    }
+
+
+def z_statistics(beta: Vector, standard_error: Vector) -> Vector:
+    """β̂ / se, (p,); not a number where the standard error is 0 or does not exist."""
+    return np.divide(
+        beta, standard_error, out=np.full(beta.shape, np.nan), where=standard_error > 0.0
+    )
+
+
+def by_name(estimates: Estimates, values: Vector) -> dict[str, float]:
+    """Numbers for the coefficients of the location, by name."""
+    return dict(zip(estimates.location.fixed.names, values.tolist(), strict=True))
+
+
+def coefficients(estimates: Estimates, *, level: float = 0.95) -> NativeTable:
+    """The coefficients of every linear predictor, with tests and intervals.
+
+        z = β̂ / se,   p = 2 Φ(−|z|),   β̂ ± z₁₋α/₂ se
+
+    Parameters
+    ----------
+    level
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    table
+        One row a coefficient: `component` ("location", "dispersion", "shape"), `term`,
+        `estimate`, `std_error`, `statistic` (z), `p_value`, `lower`, `upper`; all on the
+        scale of the linear predictor (the dispersion's: the logarithm of its parameter).
+
+    Notes
+    -----
+    The tests take the standard errors as known (normal reference). In small designed
+    experiments they are too optimistic about differences between whole plots.
+    """
+    z = normal_quantile(level)
+    errors = standard_errors(estimates)
+    columns: dict[str, list[Any]] = {"component": [], "term": []}
+    for name, predictor in estimates.predictors.items():
+        columns["component"] += [name] * predictor.beta.size
+        columns["term"] += predictor.fixed.names
+    estimate = np.concatenate([each.beta for each in estimates.predictors.values()])
+    std_error = np.concatenate(list(errors.values()))
+    statistic = z_statistics(estimate, std_error)
+    return estimates.frame.table(
+        {
+            **columns,
+            "estimate": estimate,
+            "std_error": std_error,
+            "statistic": statistic,
+            "p_value": 2.0 * ndtr(-np.abs(statistic)),
+            "lower": estimate - z * std_error,
+            "upper": estimate + z * std_error,
+        }
+    )
+
+
+def confidence_intervals(estimates: Estimates, *, level: float = 0.95) -> NativeTable:
+    """Wald confidence intervals, β̂ ± z₁₋α/₂ se.
+
+    Parameters
+    ----------
+    level
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    table
+        One row a coefficient: `component`, `term`, `estimate`, `lower`, `upper`, on the scale
+        of the linear predictor.
+    """
+    z = normal_quantile(level)
+    rows = [
+        (name, term, estimate, estimate - z * error, estimate + z * error)
+        for (name, predictor), errors in zip(
+            estimates.predictors.items(), standard_errors(estimates).values(), strict=True
+        )
+        for term, estimate, error in zip(
+            predictor.fixed.names, predictor.beta, errors, strict=True
+        )
+    ]
+    header = ("component", "term", "estimate", "lower", "upper")
+    return estimates.frame.table(_columns(header, rows))
+
+
+def covariance_matrix(
+    estimates: Estimates, *, component: str | None = "location"
+) -> NamedMatrix:
+    """Covariance matrix of the coefficients.
+
+    Parameters
+    ----------
+    component
+        A linear predictor: "location", "dispersion", "shape". None for all of them together;
+        those after the location are then called "dispersion:(Intercept)" and so on.
+
+    Returns
+    -------
+    NamedMatrix
+        `names` (P,) and `values` (P, P), on the scale of the linear predictor. An entry is
+        ``matrix["Days", "Days"]``.
+
+    Raises
+    ------
+    ModelError
+        If the model has no such predictor.
+    """
+    labels = [
+        (name, term) for name, each in estimates.predictors.items() for term in each.fixed.names
+    ]
+    if component is None:
+        names = [t if of == "location" else f"{of}:{t}" for of, t in labels]
+        return NamedMatrix(tuple(names), estimates.vcov)
+    if component not in estimates.predictors:
+        raise ModelError(
+            f"The model has no component {component!r}. "
+            f"Known: {', '.join(map(repr, estimates.predictors))}, or None for all."
+        )
+    chosen = [i for i, (of, _) in enumerate(labels) if of == component]
+    return NamedMatrix(
+        tuple(labels[i][1] for i in chosen), estimates.vcov[np.ix_(chosen, chosen)]
+    )
+
+
+def variance_components(estimates: Estimates) -> NativeTable:
+    """Variances, standard deviations and correlations of the random effects and residuals.
+
+    Returns
+    -------
+    table
+        `component` (the linear predictor), `group`, `term`, `term2`, `variance`, `sd`,
+        `correlation`. A row with no `term2` is a variance and its root. A row with one is a
+        pair: `variance` is then their covariance, `correlation` is that over the product of
+        the standard deviations (not a number where one of them is 0), `sd` is not a number.
+        The last row is the group "Residual" where there is one residual variance.
+    """
+    rows: list[tuple[Any, ...]] = [
+        (name, term.design.group, *row)
+        for name, predictor in estimates.predictors.items()
+        for term in predictor.terms
+        for row in _variances_and_pairs(term)
+    ]
+    sigma = residual_sd(estimates)
+    if sigma is not None:
+        rows.append(("location", "Residual", None, None, sigma**2, sigma, np.nan))
+    header = ("component", "group", "term", "term2", "variance", "sd", "correlation")
+    return estimates.frame.table(_columns(header, rows))
+
+
+def random_effects(estimates: Estimates) -> NativeTable:
+    """Conditional modes of the random effects and their conditional standard deviations.
+
+    Returns
+    -------
+    table
+        One row an effect of a level: `component`, `group`, `level`, `term`, `mode`, `sd`; modes
+        and standard deviations on the scale of the linear predictor. The standard deviation is
+        that of b given the data with all parameters at their estimates.
+    """
+    parts: dict[str, list[Any]] = {
+        name: [] for name in ("component", "group", "level", "term", "mode", "sd")
+    }
+    for name, predictor in estimates.predictors.items():
+        for term in predictor.terms:
+            g, k = term.modes.shape
+            variances = np.diagonal(term.mode_covariance, axis1=1, axis2=2)
+            parts["component"].append(np.repeat(name, g * k))
+            parts["group"].append(np.repeat(term.design.group, g * k))
+            parts["level"].append(np.repeat(np.asarray(term.design.levels, dtype=str), k))
+            parts["term"].append(np.tile(np.asarray(term.design.effects, dtype=str), g))
+            parts["mode"].append(term.modes.ravel())
+            parts["sd"].append(np.sqrt(variances).ravel())
+    return estimates.frame.table(
+        {name: np.concatenate(part) if part else [] for name, part in parts.items()}
+    )
+
+
+def dispersion_parameters(estimates: Estimates) -> dict[str, float]:
+    """Parameters of the family that are one number for all rows, by predictor, as e^β̂."""
+    return {
+        name: float(np.exp(predictor.beta[0]))
+        for name, predictor in estimates.predictors.items()
+        if name != "location" and _is_one_number(predictor)
+    }
+
+
+def sigma(estimates: Estimates) -> float:
+    """The dispersion parameter of the family: for a Gaussian response σ, the residual sd.
+
+    One where the family has none; not a number where it varies between rows.
+    """
+    if "dispersion" not in estimates.predictors:
+        return 1.0
+    return dispersion_parameters(estimates).get("dispersion", np.nan)
+
+
+def residual_sd(estimates: Estimates) -> float | None:
+    """σ where the family has one residual standard deviation for all rows; otherwise None."""
+    if estimates.family.dispersion_label != "residual standard deviation":
+        return None
+    return dispersion_parameters(estimates).get("dispersion")
+
+
+def _is_one_number(predictor: PredictorEstimates) -> bool:
+    alone = predictor.fixed.names == ("(Intercept)",) and not predictor.terms
+    return alone and not np.any(predictor.offset)
+
+
+def correlations(term: TermEstimates) -> np.ndarray:
+    """(k, k); not a number where a variance is 0."""
+    sd = np.sqrt(np.diag(term.covariance))
+    scale = np.outer(sd, sd)
+    return np.divide(
+        term.covariance, scale, out=np.full(scale.shape, np.nan), where=scale > 0.0
+    )
+
+
+def _variances_and_pairs(term: TermEstimates) -> Iterator[tuple[Any, ...]]:
+    """Rows of `variance_components` from `term` on."""
+    effects, covariance = term.design.effects, term.covariance
+    for effect, variance in zip(effects, np.diag(covariance), strict=True):
+        yield effect, None, variance, np.sqrt(variance), np.nan
+    if has_correlations(term):
+        correlation = correlations(term)
+        for i in range(len(effects)):
+            for j in range(i + 1, len(effects)):
+                yield effects[i], effects[j], covariance[i, j], np.nan, correlation[i, j]
+
+
+def has_correlations(term: TermEstimates) -> bool:
+    """Whether the effects of a level may vary together: some θ moves T off its diagonal."""
+    k = len(term.design.effects)
+    moved = term.structure.factor_derivatives(term.theta, k)
+    return bool(np.any(moved[:, ~np.eye(k, dtype=bool)]))
+
+
+def _columns(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: [row[i] for row in rows] for i, name in enumerate(header)}

@@ -1,0 +1,47 @@
+"""What the user holds only delegates: every method is its function, with the same signature."""
+
+import inspect
+
+import pytest
+
+import henderson as hd
+from henderson.prediction import predict, residuals
+from henderson.report import tables
+from henderson.report.summary import summarize
+from henderson.simulation import simulate
+
+DELEGATES = {
+    hd.FittedModel.coefficients: tables.coefficients,
+    hd.FittedModel.conf_int: tables.confidence_intervals,
+    hd.FittedModel.vcov: tables.covariance_matrix,
+    hd.FittedModel.variance_components: tables.variance_components,
+    hd.FittedModel.random_effects: tables.random_effects,
+    hd.FittedModel.predict: predict,
+    hd.FittedModel.residuals: residuals,
+    hd.FittedModel.simulate: simulate,
+    hd.FittedModel.summary: summarize,
+}
+
+
+@pytest.mark.parametrize("method", DELEGATES, ids=lambda method: method.__name__)
+def test_a_method_takes_what_its_function_takes(method) -> None:  # noqa: ANN001
+    of_method = [*inspect.signature(method).parameters.values()][1:]  # without self
+    of_function = [*inspect.signature(DELEGATES[method]).parameters.values()][1:]
+    assert of_method == of_function
+
+
+def test_every_method_delegates() -> None:
+    methods = {
+        method
+        for name, method in inspect.getmembers(hd.FittedModel, inspect.isfunction)
+        if not name.startswith("_")
+    }
+    assert methods == set(DELEGATES)
+
+
+def test_a_method_is_one_line_and_names_its_function() -> None:
+    for method, function in DELEGATES.items():
+        body = inspect.getsource(method).split('"""')[-1]
+        assert body.strip().startswith("return ")
+        assert function.__name__ in method.__code__.co_names
+        assert f".{function.__name__}`" in (method.__doc__ or "")
