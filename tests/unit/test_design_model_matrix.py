@@ -75,6 +75,15 @@ def test_treatment_contrasts_take_a_reference_level_by_name_or_number(
     assert_allclose(named.matrix, keyed.matrix)
 
 
+def test_scale_takes_the_numbers_to_use(table: pd.DataFrame) -> None:
+    design = design_of(
+        "~ scale(x, center = 3, scale = 2) + I(x > 2 & x < 7) + I(!(x > 2))", table
+    )
+    assert design.names[2:] == ("I(x > 2 & x < 7)TRUE", "I(!(x > 2))TRUE")
+    assert_allclose(design.matrix[:, 1], (table.x - 3) / 2)
+    assert_allclose(design.matrix[:, 2], (table.x > 2) & (table.x < 7))
+
+
 def test_levels_of_numbers_print_as_in_r() -> None:
     data = {"nf": [0.1 + 0.1, 1.0, 0.1 + 0.2, 1.0]}
     assert design_of("~ 0 + factor(nf)", data).names == (

@@ -74,6 +74,8 @@ class Evaluator:
                 found = _MAKERS[node.function](self, node)
             case Binary(operator=operator) if operator in COMPARISONS:
                 found = logical(self.compare(node))
+            case Binary(operator="&" | "&&") | Prefix(operator="!"):
+                found = logical(self.all(node) != 0.0)
             case _:
                 found = self.all(node)
         return found
@@ -169,7 +171,7 @@ class Evaluator:
             found = self.learn(node, lambda: float(_AGGREGATES[name](self.all(argument))))
         elif name == "ifelse" and len(node.arguments) == 3:
             found = np.where(*(self.arithmetic(argument) for argument in node.arguments))
-        elif name == "log" and len(node.arguments) == 2:
+        elif name == "log" and len(node.arguments) == 2 and node.keywords[1] in {"", "base"}:
             x, base = (self.arithmetic(argument) for argument in node.arguments)
             found = np.log(x) / np.log(base)
         elif name in _ELEMENTWISE:
@@ -203,18 +205,31 @@ class Evaluator:
 
     def only_argument(self, node: Call) -> Node:
         """The argument of a function of one."""
-        if len(node.arguments) != 1:
-            raise self.complain(
-                node, f"{node.function}() takes one expression, not {len(node.arguments)}.", ""
-            )
-        return node.arguments[0]
+        if len(node.arguments) == 1 and node.keywords[0] in {"", "x"}:
+            return node.arguments[0]
+        raise self.complain(
+            node, f"{node.function}() takes one expression.", f"Write {node.function}(x)."
+        )
 
-    def option(self, node: Call, keyword: str, position: int) -> Node | None:
-        """An argument by its keyword, or else by its position among those without one."""
-        if keyword in node.keywords:
-            return node.arguments[node.keywords.index(keyword)]
+    def arguments(self, node: Call) -> dict[str, Node]:
+        """A call's arguments by the function's parameters, matched as R does; "x" is there."""
+        parameters = _PARAMETERS[node.function]
+        given = dict(zip(node.keywords, node.arguments, strict=True))
+        unknown = next((k for k in given if k and k not in parameters), None)
         plain = [a for a, k in zip(node.arguments, node.keywords, strict=True) if not k]
-        return plain[position] if len(plain) > position else None
+        free = [parameter for parameter in parameters if parameter not in given]
+        if unknown is not None or len(plain) > len(free):
+            what = f"{unknown!r}" if unknown is not None else f"{len(node.arguments)} arguments"
+            raise self.complain(
+                node,
+                f"{node.function}() does not take {what}.",
+                f"It takes {', '.join(parameters)}.",
+            )
+        matched = {key: argument for key, argument in given.items() if key}
+        matched |= dict(zip(free, plain, strict=False))
+        if "x" not in matched:
+            raise self.complain(node, f"{node.function}() needs a column.", "")
+        return matched
 
     def shown(self, name: str, row: int) -> str:
         """A column's value in one of the rows, for a message."""
@@ -248,61 +263,51 @@ def _columns_used(node: Node) -> list[str]:
 
 def _factor(evaluate: Evaluator, node: Call) -> Factor:
     """factor(x), factor(x, levels = c("b", "a")), ordered(x)."""
-    source = evaluate.option(node, "x", 0)
-    if source is None:
-        raise evaluate.complain(node, f"{node.function}() needs a column.", "")
-    found = as_factor(evaluate.value(source), deparse(source))
-    given = evaluate.option(node, "levels", 1)
-    if given is not None:
-        wanted = _constants(evaluate, given)
-        codes = found.match(wanted)
-        if (codes < 0).any():
-            lost = found.levels[found.codes[int(np.argmax(codes < 0))]]
-            raise evaluate.complain(
-                node, f"The level {lost!r} is not among the levels listed.", "Add it."
-            )
-        found = Factor(codes, np.array(wanted, dtype=object)).without_unused_levels()
-    ordered = node.function in {"ordered", "as.ordered"} or (
-        found.ordered and node.function == "as.factor"
-    )
-    asked = evaluate.option(node, "ordered", 2)
-    if asked is not None:
-        ordered = bool(evaluate.arithmetic(asked))
-    return Factor(found.codes, found.keys, ordered=ordered or found.ordered)
+    given = evaluate.arguments(node)
+    found = as_factor(evaluate.value(given["x"]), deparse(given["x"]))
+    ordered = found.ordered or node.function in {"ordered", "as.ordered"}
+    if "ordered" in given:
+        ordered = bool(evaluate.arithmetic(given["ordered"]))
+    if "levels" not in given:
+        return Factor(found.codes, found.keys, ordered)
+    wanted = _constants(evaluate, given["levels"])
+    codes = found.match(wanted)
+    if (codes < 0).any():
+        lost = found.levels[found.codes[int(np.argmax(codes < 0))]]
+        raise evaluate.complain(
+            node, f"The level {lost!r} is not among the levels listed.", "Add it."
+        )
+    return Factor(codes, np.array(wanted, dtype=object), ordered).without_unused_levels()
 
 
 def _coded(evaluate: Evaluator, node: Call) -> Factor:
     """C(x), C(x, contr.sum), C(x, contr.treatment, base = 2), C(x, Treatment("b"))."""
-    if not node.arguments:
-        raise evaluate.complain(node, "C() needs a column.", "")
-    found = as_factor(evaluate.value(node.arguments[0]), deparse(node.arguments[0]))
-    asked = evaluate.option(node, "contr", 1)
-    base = evaluate.option(node, "base", 3)
-    if isinstance(asked, Call):
-        keyed = evaluate.option(asked, "reference", 0) or evaluate.option(asked, "base", 0)
-        inner = evaluate.option(asked, "base", 1)
-        base = inner or keyed
+    given = evaluate.arguments(node)
+    found = as_factor(evaluate.value(given["x"]), deparse(given["x"]))
+    asked, base = given.get("contr"), given.get("base")
+    if isinstance(asked, Call):  # of contr.treatment(3, base = 2), Treatment("b"): the last
+        base = asked.arguments[-1] if asked.arguments else base
         asked = Name(asked.function, asked.start, asked.stop)
-    reference = _constants(evaluate, base)[0] if base is not None else None
-    if asked is None:
-        return Factor(found.codes, found.keys, found.ordered, found.logical)
-    name = asked.value if isinstance(asked, Text) else deparse(asked)
-    return Factor(found.codes, found.keys, found.ordered, found.logical, (name, reference))
+    coding = None
+    if asked is not None:
+        name = asked.value if isinstance(asked, Text) else deparse(asked)
+        coding = (name, _constants(evaluate, base)[0] if base is not None else None)
+    return Factor(found.codes, found.keys, found.ordered, found.logical, coding)
 
 
 def _relevel(evaluate: Evaluator, node: Call) -> Factor:
-    source, ref = evaluate.option(node, "x", 0), evaluate.option(node, "ref", 1)
-    if source is None or ref is None:
-        raise evaluate.complain(node, "relevel() needs a column and ref.", "")
-    found = as_factor(evaluate.value(source), deparse(source))
-    first = _constants(evaluate, ref)[0]
+    """relevel(x, ref = "b"): the factor with one level put first."""
+    given = evaluate.arguments(node)
+    if "ref" not in given:
+        raise evaluate.complain(node, "relevel() needs the level to put first.", "Give ref.")
+    found = as_factor(evaluate.value(given["x"]), deparse(given["x"]))
+    first = _constants(evaluate, given["ref"])[0]
     if evaluate.fitting and first not in found.levels:
         raise evaluate.complain(
             node, f"There is no level {first!r}.", did_you_mean(first, list(found.levels))
         )
     wanted = (first, *(level for level in found.levels if level != first))
-    keys = np.array(wanted, dtype=object)
-    return Factor(found.match(wanted), keys)
+    return Factor(found.match(wanted), np.array(wanted, dtype=object))
 
 
 def _interaction(evaluate: Evaluator, node: Call) -> Factor:
@@ -330,25 +335,20 @@ def _num_factor(evaluate: Evaluator, node: Call) -> Factor:
 
 def _poly(evaluate: Evaluator, node: Call) -> Columns:
     """poly(x, 2), poly(x, degree = 2, raw = TRUE)."""
-    source = evaluate.option(node, "x", 0)
-    asked = evaluate.option(node, "degree", 1)
-    flag = evaluate.option(node, "raw", 3)
-    if source is None:
-        raise evaluate.complain(node, "poly() needs a column.", "Write poly(x, 2).")
-    degree = 1.0 if asked is None else evaluate.arithmetic(asked)
-    if not isinstance(degree, float | int) or degree != int(degree) or not 1 <= degree <= 30:
+    given = evaluate.arguments(node)
+    degree = evaluate.arithmetic(given["degree"]) if "degree" in given else 1.0
+    if not isinstance(degree, float) or degree not in range(1, 31):
         raise evaluate.complain(
             node, "The degree of poly() must be a whole number, 1 to 30.", "Write poly(x, 2)."
         )
     degree = int(degree)
-    x = evaluate.numbers(source)
-    raw = flag is not None and bool(evaluate.arithmetic(flag))
-    if evaluate.fitting and len(np.unique(x)) <= degree:
+    x = evaluate.numbers(given["x"])
+    if evaluate.fitting and (distinct := len(np.unique(x))) <= degree:
         raise DataError(
-            f"{deparse(node)} needs more than {degree} distinct values of {deparse(source)}, "
-            f"which has {len(np.unique(x))}. Lower the degree."
+            f"{deparse(node)} needs more than {degree} distinct values of "
+            f"{deparse(given['x'])}, which has {distinct}. Lower the degree."
         )
-    if raw:
+    if "raw" in given and evaluate.arithmetic(given["raw"]):
         matrix = x[:, None] ** np.arange(1, degree + 1)
     else:
         matrix = evaluate.learn(node, lambda: orthogonal_polynomials(x, degree)).evaluate(x)
@@ -357,27 +357,48 @@ def _poly(evaluate: Evaluator, node: Call) -> Columns:
 
 
 def _scale(evaluate: Evaluator, node: Call) -> Vector:
-    """(x − mean) / sd, the sd with n − 1; center = FALSE or scale = FALSE leave one out."""
-    source = evaluate.option(node, "x", 0)
-    if source is None:
-        raise evaluate.complain(node, f"{node.function}() needs a column.", "Write scale(x).")
-    x = evaluate.numbers(source)
-    center, spread = evaluate.option(node, "center", 1), evaluate.option(node, "scale", 2)
-    centred = center is None or bool(evaluate.arithmetic(center))
-    scaled = node.function == "scale" and (spread is None or bool(evaluate.arithmetic(spread)))
+    """(x − mean) / sd, the sd with n − 1.
+
+    `center` and `scale` may be FALSE, to leave that step out, or the number to use.
+    """
+    given = evaluate.arguments(node)
+    x = evaluate.numbers(given["x"])
 
     def moments() -> tuple[float, float]:
-        mean = float(x.mean()) if centred else 0.0
+        mean = _given_or(evaluate, given.get("center"), lambda: float(x.mean()), 0.0)
         freedom = max(len(x) - 1, 1)
-        sd = float(np.sqrt(((x - mean) ** 2).sum() / freedom)) if scaled else 1.0
+        about = x - mean
+        sd = 1.0
+        if node.function == "scale":
+            sd = _given_or(
+                evaluate,
+                given.get("scale"),
+                lambda: float(np.sqrt(about @ about / freedom)),
+                1.0,
+            )
         if sd == 0.0:
             raise DataError(
-                f"{deparse(node)} divides by zero: {deparse(source)} does not vary. Remove it."
+                f"{deparse(node)} divides by zero: {deparse(given['x'])} does not vary. "
+                "Remove it."
             )
         return mean, sd
 
     mean, sd = evaluate.learn(node, moments)
     return (x - mean) / sd
+
+
+def _given_or(
+    evaluate: Evaluator, option: Node | None, compute: Callable[[], float], without: float
+) -> float:
+    """An option of scale(): a number as given, TRUE computed, FALSE left out."""
+    if option is None or (isinstance(option, Name) and option.name in {"TRUE", "T"}):
+        return compute()
+    if isinstance(option, Name) and option.name in {"FALSE", "F"}:
+        return without
+    value = evaluate.arithmetic(option)
+    if not isinstance(value, float):
+        raise evaluate.complain(option, f"{deparse(option)} is not one number.", "")
+    return value
 
 
 def _as_numeric(evaluate: Evaluator, node: Call) -> Vector:
@@ -470,6 +491,19 @@ _ELEMENTWISE: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "round": np.round,
         "I": np.positive,
         "identity": np.positive,
+    }
+)
+_PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "factor": ("x", "levels", "ordered"),
+        "as.factor": ("x",),
+        "ordered": ("x", "levels"),
+        "as.ordered": ("x",),
+        "C": ("x", "contr", "base"),
+        "relevel": ("x", "ref"),
+        "poly": ("x", "degree", "raw"),
+        "scale": ("x", "center", "scale"),
+        "center": ("x",),
     }
 )
 _AGGREGATES: Mapping[str, Callable[[Vector], Any]] = MappingProxyType(
