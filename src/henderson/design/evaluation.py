@@ -14,8 +14,7 @@ import numpy as np
 
 from henderson.arrays import Matrix, Vector
 from henderson.design.columns import Variable
-from henderson.design.factors import Factor, factorize, interaction, logical
-from henderson.design.polynomials import orthogonal_polynomials
+from henderson.design.factors import Factor, logical
 from henderson.errors import DataError, FormulaError, HendersonError, did_you_mean
 from henderson.formula.syntax_tree import (
     COMPARISONS,
@@ -50,8 +49,9 @@ Value: TypeAlias = Variable | Columns
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Evaluates expressions over `variables`; `text` is the formula, for carets.
+    """Evaluates expressions over `variables` of `n` rows; `text` is the formula, for carets.
 
+    `functions` are those that make a whole variable, such as factor() and poly().
     While `fitting`, what functions learn is written to `learned`; otherwise it is read.
     """
 
@@ -59,6 +59,7 @@ class Evaluator:
     text: str
     n: int
     learned: Learned
+    functions: Mapping[str, "Callable[[Evaluator, Call], Value]"]
     fitting: bool = True
 
     def value(self, node: Node) -> Value:
@@ -70,8 +71,8 @@ class Evaluator:
                 found = self.value(node.inner)
             case Call(function="I" | "identity"):
                 found = self.value(self.only_argument(node))
-            case Call() if node.function in _MAKERS:
-                found = _MAKERS[node.function](self, node)
+            case Call() if node.function in self.functions:
+                found = self.functions[node.function](self, node)
             case Binary(operator=operator) if operator in COMPARISONS:
                 found = logical(self.compare(node))
             case Binary(operator="&" | "&&") | Prefix(operator="!"):
@@ -164,7 +165,7 @@ class Evaluator:
     def function(self, node: Call) -> Any:  # noqa: ANN401
         """A function of numbers, elementwise or over the column it was fitted on."""
         name = node.function
-        if name in _MAKERS:
+        if name in self.functions:
             found = self.one_column(node)
         elif name in _AGGREGATES:
             argument = self.only_argument(node)
@@ -177,7 +178,7 @@ class Evaluator:
         elif name in _ELEMENTWISE:
             found = _ELEMENTWISE[name](self.arithmetic(self.only_argument(node)))
         else:
-            known = sorted({*_MAKERS, *_AGGREGATES, *_ELEMENTWISE, "ifelse", "I"})
+            known = sorted({*self.functions, *_AGGREGATES, *_ELEMENTWISE, "ifelse", "I"})
             raise self.complain(
                 node,
                 f"There is no function {name}() for formulas.",
@@ -187,7 +188,7 @@ class Evaluator:
 
     def one_column(self, node: Call) -> Vector:
         """What a function such as scale() makes, where it is one number for each row."""
-        made = _MAKERS[node.function](self, node)
+        made = self.functions[node.function](self, node)
         if isinstance(made, Columns) and made.matrix.shape[1] == 1:
             return made.matrix[:, 0]
         if isinstance(made, np.ndarray):
@@ -210,26 +211,6 @@ class Evaluator:
         raise self.complain(
             node, f"{node.function}() takes one expression.", f"Write {node.function}(x)."
         )
-
-    def arguments(self, node: Call) -> dict[str, Node]:
-        """A call's arguments by the function's parameters, matched as R does; "x" is there."""
-        parameters = _PARAMETERS[node.function]
-        given = dict(zip(node.keywords, node.arguments, strict=True))
-        unknown = next((k for k in given if k and k not in parameters), None)
-        plain = [a for a, k in zip(node.arguments, node.keywords, strict=True) if not k]
-        free = [parameter for parameter in parameters if parameter not in given]
-        if unknown is not None or len(plain) > len(free):
-            what = f"{unknown!r}" if unknown is not None else f"{len(node.arguments)} arguments"
-            raise self.complain(
-                node,
-                f"{node.function}() does not take {what}.",
-                f"It takes {', '.join(parameters)}.",
-            )
-        matched = {key: argument for key, argument in given.items() if key}
-        matched |= dict(zip(free, plain, strict=False))
-        if "x" not in matched:
-            raise self.complain(node, f"{node.function}() needs a column.", "")
-        return matched
 
     def shown(self, name: str, row: int) -> str:
         """A column's value in one of the rows, for a message."""
@@ -259,186 +240,6 @@ def _columns_used(node: Node) -> list[str]:
     if isinstance(node, Call) and node.function in {"C", "relevel"}:
         below = below[:1]
     return [name for child in below for name in _columns_used(child)]
-
-
-def _factor(evaluate: Evaluator, node: Call) -> Factor:
-    """factor(x), factor(x, levels = c("b", "a")), ordered(x)."""
-    given = evaluate.arguments(node)
-    found = as_factor(evaluate.value(given["x"]), deparse(given["x"]))
-    ordered = found.ordered or node.function in {"ordered", "as.ordered"}
-    if "ordered" in given:
-        ordered = bool(evaluate.arithmetic(given["ordered"]))
-    if "levels" not in given:
-        return Factor(found.codes, found.keys, ordered)
-    wanted = _constants(evaluate, given["levels"])
-    codes = found.match(wanted)
-    if (codes < 0).any():
-        lost = found.levels[found.codes[int(np.argmax(codes < 0))]]
-        raise evaluate.complain(
-            node, f"The level {lost!r} is not among the levels listed.", "Add it."
-        )
-    return Factor(codes, np.array(wanted, dtype=object), ordered).without_unused_levels()
-
-
-def _coded(evaluate: Evaluator, node: Call) -> Factor:
-    """C(x), C(x, contr.sum), C(x, contr.treatment, base = 2), C(x, Treatment("b"))."""
-    given = evaluate.arguments(node)
-    found = as_factor(evaluate.value(given["x"]), deparse(given["x"]))
-    asked, base = given.get("contr"), given.get("base")
-    if isinstance(asked, Call):  # of contr.treatment(3, base = 2), Treatment("b"): the last
-        base = asked.arguments[-1] if asked.arguments else base
-        asked = Name(asked.function, asked.start, asked.stop)
-    coding = None
-    if asked is not None:
-        name = asked.value if isinstance(asked, Text) else deparse(asked)
-        coding = (name, _constants(evaluate, base)[0] if base is not None else None)
-    return Factor(found.codes, found.keys, found.ordered, found.logical, coding)
-
-
-def _relevel(evaluate: Evaluator, node: Call) -> Factor:
-    """relevel(x, ref = "b"): the factor with one level put first."""
-    given = evaluate.arguments(node)
-    if "ref" not in given:
-        raise evaluate.complain(node, "relevel() needs the level to put first.", "Give ref.")
-    found = as_factor(evaluate.value(given["x"]), deparse(given["x"]))
-    first = _constants(evaluate, given["ref"])[0]
-    if evaluate.fitting and first not in found.levels:
-        raise evaluate.complain(
-            node, f"There is no level {first!r}.", did_you_mean(first, list(found.levels))
-        )
-    wanted = (first, *(level for level in found.levels if level != first))
-    return Factor(found.match(wanted), np.array(wanted, dtype=object))
-
-
-def _interaction(evaluate: Evaluator, node: Call) -> Factor:
-    """interaction(a, b): the combinations that occur, labelled a.b, the first slowest."""
-    factors = tuple(as_factor(evaluate.value(a), deparse(a)) for a in node.arguments)
-    if not factors:
-        raise evaluate.complain(node, "interaction() needs columns.", "")
-    codes, cells = interaction(factors)
-    names = zip(
-        *([f.levels[i] for i in c] for f, c in zip(factors, cells.T, strict=True)), strict=True
-    )
-    return Factor(codes, np.array([".".join(name) for name in names], dtype=object))
-
-
-def _num_factor(evaluate: Evaluator, node: Call) -> Factor:
-    """numFactor(row, col): places as levels, written (1,2); ordered by the last, then first."""
-    if not node.arguments:
-        raise evaluate.complain(node, "numFactor() needs columns of coordinates.", "")
-    factors = tuple(factorize(evaluate.numbers(a)) for a in reversed(node.arguments))
-    codes, cells = interaction(factors)
-    places = [f.keys[c] for f, c in zip(factors, cells.T, strict=True)][::-1]
-    names = [f"({','.join(f'{v:.15g}' for v in place)})" for place in zip(*places, strict=True)]
-    return Factor(codes, np.array(names, dtype=object))
-
-
-def _poly(evaluate: Evaluator, node: Call) -> Columns:
-    """poly(x, 2), poly(x, degree = 2, raw = TRUE)."""
-    given = evaluate.arguments(node)
-    degree = evaluate.arithmetic(given["degree"]) if "degree" in given else 1.0
-    if not isinstance(degree, float) or degree not in range(1, 31):
-        raise evaluate.complain(
-            node, "The degree of poly() must be a whole number, 1 to 30.", "Write poly(x, 2)."
-        )
-    degree = int(degree)
-    x = evaluate.numbers(given["x"])
-    if evaluate.fitting and (distinct := len(np.unique(x))) <= degree:
-        raise DataError(
-            f"{deparse(node)} needs more than {degree} distinct values of "
-            f"{deparse(given['x'])}, which has {distinct}. Lower the degree."
-        )
-    if "raw" in given and evaluate.arithmetic(given["raw"]):
-        matrix = x[:, None] ** np.arange(1, degree + 1)
-    else:
-        matrix = evaluate.learn(node, lambda: orthogonal_polynomials(x, degree)).evaluate(x)
-    names = tuple(str(j) for j in range(1, degree + 1)) if degree > 1 else ("",)
-    return Columns(matrix, names)
-
-
-def _scale(evaluate: Evaluator, node: Call) -> Vector:
-    """(x − mean) / sd, the sd with n − 1.
-
-    `center` and `scale` may be FALSE, to leave that step out, or the number to use.
-    """
-    given = evaluate.arguments(node)
-    x = evaluate.numbers(given["x"])
-
-    def moments() -> tuple[float, float]:
-        mean = _given_or(evaluate, given.get("center"), lambda: float(x.mean()), 0.0)
-        freedom = max(len(x) - 1, 1)
-        about = x - mean
-        sd = 1.0
-        if node.function == "scale":
-            sd = _given_or(
-                evaluate,
-                given.get("scale"),
-                lambda: float(np.sqrt(about @ about / freedom)),
-                1.0,
-            )
-        if sd == 0.0:
-            raise DataError(
-                f"{deparse(node)} divides by zero: {deparse(given['x'])} does not vary. "
-                "Remove it."
-            )
-        return mean, sd
-
-    mean, sd = evaluate.learn(node, moments)
-    return (x - mean) / sd
-
-
-def _given_or(
-    evaluate: Evaluator, option: Node | None, compute: Callable[[], float], without: float
-) -> float:
-    """An option of scale(): a number as given, TRUE computed, FALSE left out."""
-    if option is None or (isinstance(option, Name) and option.name in {"TRUE", "T"}):
-        return compute()
-    if isinstance(option, Name) and option.name in {"FALSE", "F"}:
-        return without
-    value = evaluate.arithmetic(option)
-    if not isinstance(value, float):
-        raise evaluate.complain(option, f"{deparse(option)} is not one number.", "")
-    return value
-
-
-def _as_numeric(evaluate: Evaluator, node: Call) -> Vector:
-    """Numbers as they are; levels that read as numbers, as those numbers."""
-    found = evaluate.value(evaluate.only_argument(node))
-    if isinstance(found, Columns):
-        raise evaluate.complain(node, "as.numeric() takes one column.", "")
-    if not isinstance(found, Factor):
-        return found.astype(np.float64)
-    if found.logical:
-        return found.codes.astype(np.float64)
-    try:
-        values = [float(level) for level in found.levels]
-    except ValueError:
-        raise evaluate.complain(
-            node, f"The levels {', '.join(found.levels[:3])} ... are not numbers.", ""
-        ) from None
-    return np.array([*values, np.nan])[found.codes]
-
-
-def as_factor(value: Value, name: str) -> Factor:
-    """Levels of any variable of one column."""
-    if isinstance(value, Columns):
-        raise FormulaError(f"{name} has several columns and cannot be a factor.")
-    return value if isinstance(value, Factor) else factorize(value).without_unused_levels()
-
-
-def _constants(evaluate: Evaluator, node: Node) -> tuple[str, ...]:
-    """Levels written in a formula: "b", 2 or c("b", "a")."""
-    match node:
-        case Text():
-            return (node.value,)
-        case Number():
-            return (f"{node.value:.15g}",)
-        case Call(function="c") if node.arguments:
-            return tuple(level for a in node.arguments for level in _constants(evaluate, a))
-        case _:
-            raise evaluate.complain(
-                node, f"{deparse(node)} is not a level.", 'Write levels in quotes: "b".'
-            )
 
 
 _CONSTANTS = {"TRUE": 1.0, "T": 1.0, "FALSE": 0.0, "F": 0.0, "pi": np.pi}
@@ -493,19 +294,6 @@ _ELEMENTWISE: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "identity": np.positive,
     }
 )
-_PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "factor": ("x", "levels", "ordered"),
-        "as.factor": ("x",),
-        "ordered": ("x", "levels"),
-        "as.ordered": ("x",),
-        "C": ("x", "contr", "base"),
-        "relevel": ("x", "ref"),
-        "poly": ("x", "degree", "raw"),
-        "scale": ("x", "center", "scale"),
-        "center": ("x",),
-    }
-)
 _AGGREGATES: Mapping[str, Callable[[Vector], Any]] = MappingProxyType(
     {
         "mean": np.mean,
@@ -514,21 +302,5 @@ _AGGREGATES: Mapping[str, Callable[[Vector], Any]] = MappingProxyType(
         "max": np.max,
         "sum": np.sum,
         "sd": lambda x: np.std(x, ddof=1) if len(x) > 1 else np.nan,
-    }
-)
-_MAKERS: Mapping[str, Callable[[Evaluator, Call], Value]] = MappingProxyType(
-    {
-        "factor": _factor,
-        "as.factor": _factor,
-        "ordered": _factor,
-        "as.ordered": _factor,
-        "C": _coded,
-        "relevel": _relevel,
-        "interaction": _interaction,
-        "numFactor": _num_factor,
-        "poly": _poly,
-        "scale": _scale,
-        "center": _scale,
-        "as.numeric": _as_numeric,
     }
 )

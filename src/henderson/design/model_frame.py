@@ -15,6 +15,7 @@ from henderson.design.evaluation import Evaluator, Learned, columns_used
 from henderson.design.factors import Factor
 from henderson.design.model_matrix import ContrastChoice
 from henderson.design.response import ObservedResponse, observe_response
+from henderson.design.variable_functions import evaluator
 from henderson.errors import DataError, FormulaError, did_you_mean
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, parse_expression, quoted
@@ -64,7 +65,7 @@ class ModelFrame:
 
     def evaluator(self, formula: Formula) -> Evaluator:
         """Evaluates expressions of one of the formulas over the rows used."""
-        return Evaluator(self.variables, formula.text, self.n, {})
+        return evaluator(self.variables, formula.text, self.n, {})
 
     def table(self, columns: Mapping[str, object]) -> Any:  # noqa: ANN401
         """A table of the user's own kind from columns of equal length, in the order given."""
@@ -214,7 +215,7 @@ class _Builder:
         weight = _argument_values(weights, frame, {})
         added = _argument_values(offset, frame, learned)
         offsets = [
-            offset_of(f, Evaluator(variables, f.text, frame.n, learned)) for f in self.formulas
+            offset_of(f, evaluator(variables, f.text, frame.n, learned)) for f in self.formulas
         ]
         if added is not None:
             offsets[0] = offsets[0] + added
@@ -237,7 +238,7 @@ class _Builder:
         rows = np.flatnonzero(keep)
         if isinstance(weights, str):
             taken = {k: _at(v, rows, self.table.n) for k, v in self.variables.items()}
-            values = Evaluator(taken, weights, len(rows), {}).numbers(parse_expression(weights))
+            values = evaluator(taken, weights, len(rows), {}).numbers(parse_expression(weights))
         else:
             values = weights[rows]
         label = weights.strip("`") if isinstance(weights, str) else "weights"
@@ -321,7 +322,7 @@ def _argument_values(
     if given is None:
         return None
     if isinstance(given, str):
-        evaluate = Evaluator(frame.variables, given, frame.n, learned)
+        evaluate = evaluator(frame.variables, given, frame.n, learned)
         return evaluate.numbers(parse_expression(given))
     return given[frame.rows].astype(np.float64)
 

@@ -21,6 +21,7 @@ from henderson.design.model_frame import (
 )
 from henderson.design.model_matrix import MatrixRecipe, assemble, known_values
 from henderson.design.random_effects import Effects, RandomDesign, effect_columns, group_factors
+from henderson.design.variable_functions import evaluator
 from henderson.errors import DataError
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, parse_expression
@@ -114,7 +115,7 @@ class _Variables:
                 name: value.take(rows) if isinstance(value, Factor) else value[rows]
                 for name, value in self.read.items()
             }
-        return Evaluator(taken, self.formula.text, len(rows), dict(learned), fitting=False)
+        return evaluator(taken, self.formula.text, len(rows), dict(learned), fitting=False)
 
 
 def _fixed_matrix(fixed: FixedDesign, variables: _Variables) -> Matrix:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Codes, Matrix
-from henderson.design.evaluation import Evaluator, Value, as_factor
+from henderson.design.evaluation import Evaluator, Value
 from henderson.design.factors import Factor, interaction, labels
 from henderson.design.fixed_effects import expand_terms
 from henderson.design.model_frame import ModelFrame
 from henderson.design.model_matrix import MatrixRecipe, assemble, learn_recipe
+from henderson.design.variable_functions import as_factor
 from henderson.errors import DataError
 from henderson.formula import Formula, RandomTerm
 from henderson.formula.syntax_tree import parse_expression
