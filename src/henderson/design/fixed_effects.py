@@ -64,6 +64,20 @@ def fixed_design(frame: ModelFrame, formula: Formula) -> FixedDesign:
         For a fixed part that cannot be expanded.
     DataError
         For a factor with one level, or an expression that is not a finite number.
+
+    Notes
+    -----
+    Columns, their names and order are those of R's model.matrix, and the columns dropped
+    those of its lm. One name differs: C(f, contr.treatment) keeps the levels' names.
+
+    Examples
+    --------
+    >>> from henderson.design import model_frame
+    >>> from henderson.formula import parse_formula
+    >>> formula = parse_formula("y ~ x * f")
+    >>> data = {"y": [1, 2, 4, 3], "x": [0, 1, 2, 3], "f": ["a", "b", "a", "b"]}
+    >>> fixed_design(model_frame(formula, data), formula).names
+    ('(Intercept)', 'x', 'fb', 'x:fb')
     """
     terms = expand_terms(formula.fixed, formula.text)
     made = model_matrix(terms, frame.evaluator(formula), frame.contrasts)

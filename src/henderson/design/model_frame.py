@@ -110,6 +110,20 @@ def model_frame(
         zero or not numbers, values of the wrong length, a response of the wrong kind.
     FormulaError
         For a function that does not exist or gets wrong arguments.
+
+    Notes
+    -----
+    Rows are dropped before anything is computed, so that scale() and poly() use the rows of
+    the fit. (R computes them before it drops rows; fitted values are the same.) A function
+    that gives no finite number, such as the log of zero, is an error, not a missing value.
+
+    Examples
+    --------
+    >>> from henderson.formula import parse_formula
+    >>> data = {"y": [1.0, 2.0, None, 4.0], "g": ["a", "b", "a", "b"]}
+    >>> frame = model_frame(parse_formula("y ~ 1 + (1 | g)"), data)
+    >>> frame.n, frame.n_dropped, dict(frame.missing)
+    (3, 1, {'y': 1})
     """
     formulas = (formulas,) if isinstance(formulas, Formula) else tuple(formulas)
     table = open_table(data)

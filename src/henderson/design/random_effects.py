@@ -146,6 +146,16 @@ def random_design(frame: ModelFrame, formula: Formula, term: RandomTerm) -> Rand
     ------
     DataError
         For a grouping factor with one level, or effects without any column.
+
+    Examples
+    --------
+    >>> from henderson.design import model_frame
+    >>> from henderson.formula import parse_formula
+    >>> formula = parse_formula("y ~ 1 + (1 | block/plot)")
+    >>> data = {"y": [1, 2, 4], "block": ["I", "I", "II"], "plot": [1, 2, 1]}
+    >>> frame = model_frame(formula, data)
+    >>> random_design(frame, formula, formula.random[1]).levels
+    ('I:1', 'I:2', 'II:1')
     """
     evaluate = frame.evaluator(formula)
     grouping, codes = _group(term, evaluate)
