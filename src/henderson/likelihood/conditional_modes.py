@@ -16,8 +16,8 @@ from henderson.equations import MixedModelEquations
 from henderson.likelihood.packing import pairs, second
 from henderson.likelihood.rows import LogDensity, Rows
 
-_NEWTON_DONE = 1e-8  # a step that promises less is taken, and is the last
-_AT_MODE = 1e-17  # a step that promises less is not needed
+_NEWTON_DONE = 1e-9  # a step that promises less is taken, and is the last
+_AT_MODE = 1e-19  # a step that promises less is not needed
 _MAX_STEPS = 100
 _HALVINGS = 25
 
