@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from henderson.arrays import Matrix, Vector
@@ -266,9 +266,9 @@ def _confidence_table(
     if kind == "link":
         return _interval_table(estimates, eta, se, ends)
     at = estimates.family.link.inverse(eta)
-    return _interval_table(
-        estimates, at.mu, np.abs(at.dmu) * se, estimates.family.link.mean(ends)
-    )
+    turn = np.clip(0.0, ends[0], ends[1])  # where a link that is not monotone turns: the sqrt
+    means = estimates.family.link.mean(np.stack([*ends, turn]))
+    return _interval_table(estimates, at.mu, np.abs(at.dmu) * se, means)
 
 
 def _interval_table(
@@ -302,7 +302,7 @@ def _prediction_table(
         half = normal_quantile(level) * np.sqrt(se**2 + family.variance(eta, size))
         ends = np.stack([at.mu - half, at.mu + half])
     else:
-        known = np.isfinite(eta[:, 0])
+        known = _allowed(estimates, eta)
         ends = np.full((2, len(eta)), np.nan)
         for end, probability in zip(ends, (tail, 1.0 - tail), strict=True):
             end[known] = _mixture_quantile(
@@ -316,22 +316,30 @@ def _mixture_quantile(
 ) -> Vector:
     """The smallest y with Σⱼ wⱼ F(y | η̂ + se xⱼ) ≥ probability, as observed; shape (m,).
 
-    wⱼ ∝ φ(xⱼ) at equally spaced xⱼ, the trapezoidal rule for a normal η. The quantile lies
-    between those of the components, and is found between them by bisection.
+    wⱼ ∝ φ(xⱼ) at equally spaced xⱼ, the trapezoidal rule for a normal η, over those where the
+    family has a mean. The quantile lies between those of the components with the smallest and
+    the largest mean (every family is stochastically ordered by its mean), and is found between
+    them by bisection.
     """
     family = estimates.family
-    m, weights = len(eta), np.exp(-0.5 * NODES**2)
-    weights /= weights.sum()
-    spread = np.repeat(eta, NODES.size, axis=0)
+    m, nodes = len(eta), NODES.size
+    spread = np.repeat(eta, nodes, axis=0)
     spread[:, 0] += (se[:, None] * NODES).ravel()
-    sizes = np.repeat(size, NODES.size)
+    sizes = np.repeat(size, nodes)
+    allowed = _allowed(estimates, spread).reshape(m, nodes)
+    weights = np.where(allowed, np.exp(-0.5 * NODES**2), 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
 
     def below(y: Vector) -> Vector:
-        each = family.cdf(np.repeat(y, NODES.size), sizes, spread)
-        return each.reshape(m, -1) @ weights
+        each = family.cdf(np.repeat(y, nodes), sizes, spread).reshape(m, nodes)
+        return np.where(allowed, weights * each, 0.0).sum(axis=1)
 
-    of_each = family.quantile(np.full(sizes.size, probability), sizes, spread).reshape(m, -1)
-    low, high = of_each.min(axis=1), of_each.max(axis=1)
+    means, first = family.mean(spread).reshape(m, nodes), nodes * np.arange(m)
+    p = np.full(m, probability)
+    lowest = first + np.where(allowed, means, np.inf).argmin(axis=1)
+    highest = first + np.where(allowed, means, -np.inf).argmax(axis=1)
+    low = family.quantile(p, size, spread[lowest])
+    high = family.quantile(p, size, spread[highest])
     step = 1.0 if family.discrete else 0.0
     for _ in range(60):
         middle = np.floor((low + high) / 2.0) if family.discrete else (low + high) / 2.0
@@ -341,6 +349,13 @@ def _mixture_quantile(
         if np.all(high - low <= (0.0 if family.discrete else 1e-9 * np.abs(high))):
             break
     return family.observed(Response.of(high, size))
+
+
+def _allowed(estimates: Estimates, eta: Matrix) -> NDArray[np.bool_]:
+    """Which rows of η (m, K) give a mean that the family can have: y has a density there."""
+    response = estimates.response
+    one = Response.of(np.full(len(eta), response.y[0]), response.size[0])
+    return np.isfinite(estimates.family.log_density(one, eta).value)
 
 
 def _other_predictors(estimates: Estimates, new: NativeTable | None, m: int) -> list[Vector]:

@@ -227,6 +227,33 @@ def test_a_decreasing_link_keeps_the_lower_end_below_the_upper(data: pd.DataFram
     assert np.all(table["prediction"] < table["upper"])
 
 
+def test_an_interval_across_the_turn_of_the_square_root_link_starts_at_zero(
+    data: pd.DataFrame,
+) -> None:
+    at = fitted_by_hand("count ~ x + (1 | g)", data, [0.3], family="poisson(sqrt)")
+    new = {"x": [-3.0], "g": ["new"]}
+    link = predict(at.estimates, new, kind="link", interval="confidence")
+    table = predict(at.estimates, new, interval="confidence")
+    assert link["lower"][0] < 0.0 < link["upper"][0]
+    assert table["lower"][0] == 0.0
+
+
+def test_an_interval_ignores_predictors_without_a_mean() -> None:
+    data = {"y": [1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1], "g": list("aaaabbbbcccc")}
+    at = fitted_by_hand("y ~ 1 + (1 | g)", data, [1e-3], family="binomial(identity)")
+    table = predict(at.estimates, interval="prediction", size=20)
+    mean = fitted(at.estimates)
+    assert np.all(mean + 2 * table["std_error"] > 1.0)
+    assert np.all((table["lower"] > 0.3) & (table["lower"] < mean))
+    assert np.all(table["upper"] == 1.0)
+
+
+def test_no_row_that_can_be_predicted_is_not_an_error(poisson: ByHand) -> None:
+    new = {"x": [np.nan], "g": ["a"], "h": [1], "e": [1.0]}
+    for interval in ("confidence", "prediction"):
+        assert predict(poisson.estimates, new, interval=interval).isna().all(axis=None)
+
+
 def test_rows_with_missing_values_are_predicted_as_not_a_number(crossed: ByHand) -> None:
     new = pd.DataFrame({"x": [0.1, np.nan], "t": ["lo", "lo"], "g": ["a", "b"], "h": [1, 2]})
     for interval in ("confidence", "prediction"):
