@@ -35,6 +35,7 @@ def arguments() -> argparse.Namespace:
     add("--cache", type=Path, default=Path(tempfile.gettempdir()) / "henderson-benchmarks")
     add("--output", type=Path, default=RESULTS / "latest", help="path without suffix")
     add("--startup", action="store_true", help="also time whole processes on a small CSV")
+    add("--clock", choices=["wall", "cpu"], default="wall", help="cpu: for a busy machine")
     add("--list", action="store_true", help="print the problems and stop")
     return parser.parse_args()
 
@@ -65,7 +66,9 @@ def main() -> None:
     if given.startup:
         found["startup"] = startup_table(given.cache)
         save(store, found)
-    print("\n" + markdown(found))
+    clock = "cpu" if given.clock == "cpu" else "seconds"
+    store.with_suffix(".md").write_text(markdown(found, clock), encoding="utf-8")
+    print("\n" + markdown(found, clock))
 
 
 def pairs(

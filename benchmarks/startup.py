@@ -1,6 +1,7 @@
 """Whole processes: from the shell to printed estimates of one small model."""
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -18,11 +19,12 @@ R_CODE = (
 )
 
 
-def startup_table(cache: Path, repeats: int = 5) -> dict[str, float | None]:
+Whole = dict[str, float]  # "seconds" on the wall, "cpu"
+
+
+def startup_table(cache: Path, repeats: int = 5) -> dict[str, Whole | None]:
     """Median seconds of each whole process; None where it cannot be run."""
     table = next(p for p in PROBLEMS if p.name == "sleepstudy").cached_table(cache)
-    beside = Path(sys.executable).parent / "henderson"
-    program = str(beside) if beside.exists() else "henderson"
     formula = "Reaction ~ Days + (Days | Subject)"
     commands = {
         "python -c 'import numpy, scipy.linalg'": [
@@ -31,23 +33,30 @@ def startup_table(cache: Path, repeats: int = 5) -> dict[str, float | None]:
             "import numpy, scipy.linalg",
         ],
         "python -c 'import henderson'": [sys.executable, "-c", "import henderson"],
-        "henderson fit": [program, "fit", str(table), formula],
+        "henderson fit": [sys.executable, "-m", "henderson", "fit", str(table), formula],
         "Rscript with lme4": ["Rscript", "-e", R_CODE.format(table=table)],
     }
-    return {name: median_seconds(command, repeats) for name, command in commands.items()}
+    return {name: whole_process(command, repeats) for name, command in commands.items()}
 
 
-def median_seconds(command: list[str], repeats: int) -> float | None:
-    """Wall-clock seconds of a command, after one run that warms the disk's cache."""
+def whole_process(command: list[str], repeats: int) -> Whole | None:
+    """Seconds of a command, after one run that warms the disk's cache."""
     if shutil.which(command[0]) is None:
         return None
-    seconds = []
+    seconds, cpu = [], []
     for _ in range(repeats + 1):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), children_cpu()
         run = subprocess.run(
             command, capture_output=True, check=False, env=os.environ | ONE_THREAD
         )
         seconds.append(time.perf_counter() - start)
+        cpu.append(children_cpu() - busy)
         if run.returncode:
             return None
-    return statistics.median(seconds[1:])
+    return {"seconds": statistics.median(seconds[1:]), "cpu": statistics.median(cpu[1:])}
+
+
+def children_cpu() -> float:
+    """Processor seconds of all finished child processes."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

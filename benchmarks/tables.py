@@ -5,7 +5,7 @@ from typing import Any
 ORDER = ("henderson", "lme4", "glmmTMB", "glmm", "mixedlm", "gpboost", "statsmodels")
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(found: dict[str, Any], clock: str = "seconds") -> str:
     """All tables: seconds and ratios, agreement, skipped pairs, whole processes."""
     where = found["machine"]
     timings = found.get("timings", {})
@@ -14,9 +14,10 @@ def markdown(found: dict[str, Any]) -> str:
         "# Benchmarks",
         "",
         f"{where['processor']}, {where['cores']} cores, Python {where['python']}. "
-        "One BLAS thread; median of warm fits, from formula to standard errors.",
+        f"One BLAS thread; {CLOCKS[clock]}, from formula to standard errors.",
         "",
-        *seconds_table(timings, peers),
+        *seconds_table(timings, peers, clock),
+        *phases_table(timings),
         *agreement_table(timings, peers),
         *skipped_list(timings),
         *startup_list(found.get("startup", {})),
@@ -24,33 +25,48 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+CLOCKS = {"seconds": "median of warm fits", "cpu": "processor time, mean of warm fits"}
+
+
 def row(cells: list[str]) -> str:
     """One line of a table."""
     return "| " + " | ".join(cells) + " |"
 
 
-def seconds_table(timings: dict[str, Any], peers: list[str]) -> list[str]:
+def seconds_table(timings: dict[str, Any], peers: list[str], clock: str) -> list[str]:
     """Milliseconds of each peer, and in brackets how many times henderson's."""
     lines = ["## Milliseconds (times henderson's)", "", row(["problem", *peers])]
     lines.append(row(["---", *["---:"] * len(peers)]))
     for problem, results in timings.items():
-        own = results.get("henderson", {}).get("seconds")
-        lines.append(row([problem, *(seconds_cell(results.get(p, {}), own) for p in peers)]))
+        spent = {peer: result.get(clock) for peer, result in results.items()}
+        own = spent.get("henderson")
+        lines.append(row([problem, *(seconds_cell(spent.get(p), own) for p in peers)]))
     return [*lines, ""]
 
 
-def seconds_cell(result: dict[str, Any], own: float | None) -> str:
+def seconds_cell(spent: float | None, own: float | None) -> str:
     """Milliseconds with three digits, and the ratio to henderson."""
-    if "seconds" not in result:
+    if spent is None:
         return "–"
-    text = (
-        f"{result['seconds'] * 1000:.3g}"
-        if result["seconds"] < 1
-        else (f"{result['seconds'] * 1000:,.0f}")
-    )
-    if own is None or result["seconds"] == own:
-        return text
-    return f"{text} ({result['seconds'] / own:.3g}×)"
+    text = f"{1000 * spent:.3g}" if spent < 1 else f"{1000 * spent:,.0f}"
+    return text if own is None or spent == own else f"{text} ({spent / own:.3g}×)"
+
+
+def phases_table(timings: dict[str, Any]) -> list[str]:
+    """henderson's stages in the last warm fit, and its first fit."""
+    own = {name: row["henderson"] for name, row in timings.items() if "henderson" in row}
+    lines = [
+        "## henderson's milliseconds by stage",
+        "",
+        row(["problem", "design", "search and standard errors", "whole", "first fit"]),
+        row(["---", "---:", "---:", "---:", "---:"]),
+    ]
+    for problem, result in own.items():
+        if "seconds" in result:
+            stages = [result["phases"].get(stage, 0.0) for stage in ("design", "search")]
+            seconds = [*stages, result["seconds"], result["first"]]
+            lines.append(row([problem, *(f"{1000 * s:.3g}" for s in seconds)]))
+    return [*lines, ""] if own else []
 
 
 def agreement_table(timings: dict[str, Any], peers: list[str]) -> list[str]:
@@ -91,13 +107,18 @@ def skipped_list(timings: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def startup_list(startup: dict[str, float | None]) -> list[str]:
+def startup_list(startup: dict[str, dict[str, float] | None]) -> list[str]:
     """Seconds of whole processes."""
     if not startup:
         return []
     lines = ["## Whole processes on the sleepstudy CSV", ""]
     lines += [
-        f"- {name}: " + ("not run" if seconds is None else f"{seconds:.2f} s")
-        for name, seconds in startup.items()
+        f"- {name}: "
+        + (
+            "not run"
+            if whole is None
+            else f"{whole['seconds']:.2f} s, cpu {whole['cpu']:.2f} s"
+        )
+        for name, whole in startup.items()
     ]
     return [*lines, ""]

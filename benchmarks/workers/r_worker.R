@@ -33,17 +33,21 @@ timed <- function() {
   as.numeric(difftime(Sys.time(), start, units = "secs"))
 }
 
+busy_seconds <- function() sum(proc.time()[c("user.self", "sys.self")])
+busy_before <- busy_seconds()
 first <- timed()
+busy <- busy_seconds()
 warm <- numeric(0)
 while (first < once_above && length(warm) < repeats) {
   warm <- c(warm, timed())
   if (sum(warm) > seconds && length(warm) > 1) break
 }
+cpu <- if (length(warm)) (busy_seconds() - busy) / length(warm) else busy - busy_before
 evaluations <- if (peer == "glmmTMB") model$fit$evaluations[["function"]] else model@optinfo$feval
 status <- grep("VmHWM", readLines("/proc/self/status"), value = TRUE)
 cat(sprintf(
-  paste0('\n{"version": "%s", "first": %.6f, "seconds": %.6f, "fits": %d, "megabytes": %.1f, ',
+  paste0('\n{"version": "%s", "first": %.6f, "seconds": %.6f, "cpu": %.6f, "fits": %d, "megabytes": %.1f, ',
          '"log_likelihood": %.9f, "evaluations": %s, "remark": ""}\n'),
-  as.character(packageVersion(peer)), first, if (length(warm)) median(warm) else first,
+  as.character(packageVersion(peer)), first, if (length(warm)) median(warm) else first, cpu,
   length(warm) + 1L, as.numeric(gsub("\\D", "", status)) / 1024,
   as.numeric(logLik(model)), if (length(evaluations)) evaluations else "null"))

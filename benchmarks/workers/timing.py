@@ -32,19 +32,22 @@ def run(version: str, fit: Callable[[Job, pd.DataFrame], dict[str, Any]]) -> Non
     warnings.simplefilter("ignore")
     job = json.load(sys.stdin)
     table = read_table(job)
-    start = time.perf_counter()
+    start, busy_before = time.perf_counter(), time.process_time()
     found = fit(job, table)
     first = time.perf_counter() - start
     warm: list[float] = []
+    busy = time.process_time()
     while first < job["once_above"] and len(warm) < job["repeats"]:
         start = time.perf_counter()
         found = fit(job, table)
         warm.append(time.perf_counter() - start)
         if sum(warm) > job["seconds"] and len(warm) > 1:
             break
+    cpu = (time.process_time() - busy) / len(warm) if warm else busy - busy_before
     found |= {
         "version": version,
         "first": first,
+        "cpu": cpu,
         "seconds": statistics.median(warm) if warm else first,
         "fits": len(warm) + 1,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
