@@ -1,6 +1,6 @@
 """Predictions, fitted values and residuals, with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -83,8 +83,10 @@ def predict(
     Notes
     -----
     The standard error counts the estimation of β and, where random effects are included, of b
-    with their covariance (see `prediction_error`); a level not seen has the variance of its
-    term. The variance parameters are taken as known, and quantiles are normal.
+    with their covariance; a level not seen has the variance of its term. For a Gaussian
+    response with the identity link the variances are taken as known; for other families the
+    estimation of all parameters counts (see `estimation.prediction_error`). Quantiles are
+    normal.
 
     For a Gaussian response with the identity link, the prediction interval is
 
@@ -191,30 +193,41 @@ def rows_at(
     Random terms that are left out need their effects' columns only for `all_terms`.
     """
     predictor = estimates.predictors[name]
-    designs = tuple(term.design for term in predictor.terms)
-    if random is False and not all_terms:
-        designs = ()
+    designs = [term.design for term in predictor.terms]
     if new is None:
         if offset is not None:
             raise ModelError("offset= is for new data. Give new=, or leave offset out.")
         given = tuple(NewRandom(d.codes, d.values, d.columns) for d in designs)
-        used = given if random is not False else (None,) * len(predictor.terms)
+        used = given if random is not False else (None,) * len(given)
         return PredictedRows(predictor.fixed.matrix, predictor.offset, given, used)
-    grouping = [
-        {column for f in d.factors for column in columns_used(parse_expression(f))}
-        for d in designs
-    ]
-    absent = set().union(*grouping) - set(open_table(new).names)
-    if random is not True:
-        new = _with_columns(new, absent)
+    groupings = [_columns_of(design.factors) for design in designs]
+    absent = set().union(*groupings) - set(open_table(new).names)
+    if random is True and absent:
+        raise DataError(
+            f"The new data have no column {min(absent)!r}, a grouping factor of the fit. Add "
+            "it, or predict without its random effects: random=False for none, random=None "
+            "for those whose columns are there."
+        )
+    in_fixed = _columns_of(predictor.fixed.recipe.terms.variables)
+    use = [random is not False and not columns & absent for columns in groupings]
+    need = [position for position, used in enumerate(use) if used or all_terms]
     formula = estimates.frame.formulas[list(estimates.predictors).index(name)]
-    at = new_design(estimates.frame, formula, predictor.fixed, designs, new, offset=offset)
-    used = tuple(
-        each if random or (random is None and not columns & absent) else None
-        for each, columns in zip(at.random, grouping, strict=True)
+    at = new_design(
+        estimates.frame,
+        formula,
+        predictor.fixed,
+        [designs[position] for position in need],
+        _with_columns(new, absent - in_fixed) if all_terms else new,
+        offset=offset,
     )
-    left_out = (None,) * (len(predictor.terms) - len(used))
-    return PredictedRows(at.matrix, at.offset, at.random, used + left_out)
+    found = dict(zip(need, at.random, strict=True))
+    in_use = tuple(found[i] if used else None for i, used in enumerate(use))
+    return PredictedRows(at.matrix, at.offset, at.random, in_use)
+
+
+def _columns_of(expressions: Iterable[str]) -> set[str]:
+    """The columns that some expressions of the formula read."""
+    return {name for text in expressions for name in columns_used(parse_expression(text))}
 
 
 def linear_predictor(estimates: Estimates, name: str, rows: PredictedRows) -> Vector:

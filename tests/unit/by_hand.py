@@ -66,7 +66,7 @@ def fitted_by_hand(
         blocks = np.stack(
             [given_beta[i : i + k, i : i + k] for i in range(at - p, at - p + g * k, k)]
         )
-        theta = np.zeros(structure.n_parameters(k))
+        theta = structure.parameters_near(covariance + 1e-9 * np.eye(k))
         terms.append(TermEstimates(term, structure, theta, covariance, b, blocks))
         at += g * k
     predictors = {
@@ -81,6 +81,8 @@ def fitted_by_hand(
     count = p + len(predictors) - 1
     vcov = np.eye(count) * 0.01
     vcov[:p, :p] = joint[:p, :p]
+    vcov_all = np.zeros((count + sum(t.theta.size for t in terms),) * 2)
+    vcov_all[:count, :count] = vcov
     estimates = Estimates(
         specification=asked,
         frame=design.frame,
@@ -88,7 +90,7 @@ def fitted_by_hand(
         response=design.response,
         predictors=predictors,
         vcov=vcov,
-        vcov_all=vcov,
+        vcov_all=vcov_all,
         log_likelihood=-100.0,
         n_parameters=count + 1,
         certificate=Certificate(Outcome.CONVERGED, 5, 1e-9, 0.5),

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
 
+import henderson as hd
 from henderson.errors import DataError, ModelError
 from henderson.estimation.prediction_error import lower_factor
 from henderson.prediction import fitted, predict, residuals
@@ -139,6 +142,63 @@ def test_a_pair_of_levels_that_never_met_has_the_exact_standard_error(
     row[3 + 12 + j] = 1.0
     table = predict(crossed.estimates, new, interval="confidence")
     assert_allclose(column(table, "std_error"), np.sqrt(row @ crossed.joint @ row), rtol=1e-9)
+
+
+def test_errors_of_other_families_count_the_estimation_of_all_parameters(
+    data: pd.DataFrame,
+) -> None:
+    """Against central differences of the modes in (β, θ), with any covariance of these."""
+    at = fitted_by_hand("count ~ x + (x | g)", data, [SLOPES / 10], family="poisson")
+    X, Z, term = at.X, at.Z, at.estimates.location.terms[0]
+    y, q = data["count"].to_numpy(), at.Z.shape[1]
+
+    def eta_at_modes(parameters: np.ndarray) -> np.ndarray:
+        T = np.kron(np.eye(q // 2), term.structure.factor(parameters[2:], 2))
+        u = np.zeros(q)
+        for _ in range(50):
+            mean = np.exp(X @ parameters[:2] + Z @ T @ u)
+            C = T.T @ Z.T @ (mean[:, None] * (Z @ T)) + np.eye(q)
+            u = u + np.linalg.solve(C, T.T @ Z.T @ (y - mean) - u)
+        return X @ parameters[:2] + Z @ T @ u
+
+    center = np.concatenate([at.estimates.location.beta, term.theta])
+    step = 1e-5 * np.eye(5)
+    a = [(eta_at_modes(center + h) - eta_at_modes(center - h)) / 2e-5 for h in step]
+    root = np.random.default_rng(6).normal(size=(5, 5)) / 4
+    covariance = root @ root.T
+    estimates = replace(at.estimates, vcov=covariance[:2, :2], vcov_all=covariance)
+    given = np.linalg.inv(Z.T @ (at.W[:, None] * Z) + np.linalg.pinv(at.G))
+    variance = np.einsum("ji,jk,ki->i", a, covariance, a) + np.diag(Z @ given @ Z.T)
+    table = predict(estimates, kind="link", interval="confidence")
+    assert_allclose(table["std_error"], np.sqrt(variance), rtol=1e-6)
+
+
+def test_errors_of_a_count_model_are_those_of_glmmtmb() -> None:
+    # glmmTMB 1.1.5: predict(new, se.fit = TRUE, allow.new.levels = TRUE), family nbinom2
+    model = hd.fit(
+        "count ~ spp + mined + (1 | site)", hd.datasets.load("salamanders"), family="nbinom2"
+    )
+    new = {"spp": ["GP", "DES-L"], "mined": ["yes", "no"], "site": ["R-1", "ZZ"]}
+    table = model.predict(new, kind="link", interval="confidence")
+    assert_allclose(table["prediction"], [-1.48037348539509, 1.37298057348007], rtol=1e-5)
+    assert_allclose(table["std_error"], [0.375407583204917, 0.584522283268746], rtol=1e-4)
+    mean = model.predict(
+        {"spp": ["GP"], "mined": ["yes"], "site": ["R-1"]}, interval="confidence"
+    )
+    assert_allclose(mean["std_error"], [0.085425003492575], rtol=1e-4)
+
+
+def test_a_grouping_column_left_out_is_named_with_the_way_out(crossed: ByHand) -> None:
+    with pytest.raises(DataError, match=r"'g'.*random=False"):
+        predict(crossed.estimates, {"x": [0.1], "t": ["lo"], "h": [1]})
+
+
+def test_effects_that_are_left_out_need_no_columns(data: pd.DataFrame) -> None:
+    at = fitted_by_hand("y ~ t + (1 | h) + (0 + x | g)", data, [1.0, 0.5])
+    beta, modes = at.estimates.location.beta, at.estimates.location.terms[0].modes
+    assert_allclose(predict(at.estimates, {"t": ["lo"]}, random=False), [beta.sum()])
+    some = predict(at.estimates, {"t": ["lo"], "h": [1]}, random=None)
+    assert_allclose(some, [beta.sum() + modes[0, 0]])
 
 
 def test_random_none_uses_the_modes_of_the_groups_that_are_there(

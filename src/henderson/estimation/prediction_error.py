@@ -1,23 +1,28 @@
 """How far a predicted linear predictor may be from the true one, by Henderson's equations.
 
-For rows x, z of new or old observations, with the variance parameters at their estimates:
+For rows x, z of new or old observations and the parameters ψ = (β, θ):
 
-    Var(x'(β̂ − β) + z'(b̂ − b))  =  a' Var(β̂) a  +  z' Λ C⁻¹ Λ' z,    a = x + (∂b̂/∂β)' z
+    Var(x'β̂ + z'b̂ − x'β − z'b)  =  a' Var(ψ̂) a  +  z' Λ C⁻¹ Λ' z,    a = (x, 0) + (∂b̂/∂ψ)' z
 
-    C = ΛᵀZᵀWZΛ + I,    ∂b̂/∂β = −Λ C⁻¹ ΛᵀZᵀWX,    W = −∂²log f/∂η² at the modes
+    C = ΛᵀZᵀWZΛ + I,   W = −∂²log f/∂η² at the modes b̂ = Λû,   û = ΛᵀZᵀl′
 
-The second summand is the variance of b given the data and β; the first is what the estimation
-of β adds to it. Exact for a Gaussian response with the identity link, where the sum is the
-prediction error variance of the best linear unbiased predictor; otherwise a normal
-approximation.
+    C ∂û/∂β = −ΛᵀZᵀWX,   C ∂û/∂θ = ΛⱼᵀZᵀl′ − ΛᵀZᵀWZΛⱼû,   Λⱼ = ∂Λ/∂θⱼ
 
-Source: Henderson (1975), Biometrics 31(2), 423–447; for other families Booth & Hobert (1998),
-J. Am. Stat. Assoc. 93, 262–272, without their term for the variance parameters.
+The second summand is the variance of b given the data and ψ; the first is what the estimation
+of ψ adds to it. For a Gaussian response with the identity link ψ is β alone: the sum is the
+prediction error variance of the best linear unbiased predictor, exact for given variances. For
+other families ψ is all that was estimated, and the sum is a normal approximation.
+
+Source: Henderson (1975), Biometrics 31(2), 423–447; Kass & Steffey (1989), J. Am. Stat. Assoc.
+84(407), 717–726.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.design import NewRandom
@@ -35,24 +40,26 @@ def prediction_variance(
     a term that is left out and adds nothing. A level that was not seen (code −1) has the whole
     variance of its term.
     """
-    predictor = estimates.predictors[name]
-    vcov = coefficient_covariance(estimates, name)
+    own = coefficients_of(estimates, name)
     if all(each is None for each in random):
-        return quadratic_form(matrix, vcov)
-    n = len(predictor.fixed.matrix)
-    moved, conditional = _joint_system(estimates, name, random, len(matrix))
-    return quadratic_form(matrix + moved[n:], vcov) + conditional[n:]
+        return quadratic_form(matrix, estimates.vcov[own, own])
+    n = estimates.response.y.size
+    system = _System.of(estimates, name, random, len(matrix))
+    conditional, moved = system.solve(estimates)
+    if estimates.family.is_quadratic:
+        a = matrix + moved[n:, own]
+        return quadratic_form(a, estimates.vcov[own, own]) + conditional[n:]
+    a = moved[n:]
+    a[:, own] += matrix
+    return quadratic_form(a, np.nan_to_num(estimates.vcov_all)) + conditional[n:]
 
 
-def coefficient_covariance(estimates: Estimates, name: str) -> Matrix:
-    """Var(β̂), (p, p), of the linear predictor `name`."""
-    start = 0
-    for each, predictor in estimates.predictors.items():
-        stop = start + predictor.beta.size
-        if each == name:
-            return estimates.vcov[start:stop, start:stop]
-        start = stop
-    raise KeyError(name)
+def coefficients_of(estimates: Estimates, name: str) -> slice:
+    """Where the coefficients of the linear predictor `name` are in `vcov`."""
+    sizes = [each.beta.size for each in estimates.predictors.values()]
+    ends = np.cumsum(sizes)
+    position = list(estimates.predictors).index(name)
+    return slice(int(ends[position]) - sizes[position], int(ends[position]))
 
 
 def quadratic_form(rows: Matrix, covariance: Matrix) -> Vector:
@@ -67,41 +74,96 @@ def lower_factor(covariance: Matrix) -> Matrix:
     return np.asarray(np.linalg.qr(root.T, mode="r")).T
 
 
-def _joint_system(
-    estimates: Estimates, name: str, random: Sequence[NewRandom | None], m: int
-) -> tuple[Matrix, Vector]:
-    """(∂b̂/∂β)'z, (n + m, p), and z'ΛC⁻¹Λ'z, (n + m,), of the rows used and then the new ones.
+@dataclass(frozen=True, slots=True)
+class _System:
+    """The equations over the n rows used and m new ones.
 
-    The new rows enter the equations with W = 0: they change nothing, but the pairs of levels
-    they bring together are then among those where C⁻¹ is known. So does one more level of each
-    term for all levels that were not seen.
+    The new rows enter with W = 0: they change nothing, but the pairs of levels they bring
+    together are then among those where C⁻¹ is known. So does one more level of each term for
+    all levels that were not seen.
     """
-    with_effects = [each for each, p in estimates.predictors.items() if p.terms]
-    terms: list[RandomTermMatrix] = []
-    factors: list[Matrix] = []
-    for position, each in enumerate(with_effects):
-        for i, term in enumerate(estimates.predictors[each].terms):
-            new = random[i] if each == name else None
-            terms.append(_extended(term, new, position, m))
-            factors.append(lower_factor(term.covariance))
-    target = with_effects.index(name)
-    weights, moving = _weights(estimates, with_effects, name, m)
-    n = len(weights)
-    equations = MixedModelEquations(terms, n, len(with_effects))
-    templates = np.concatenate([factor.ravel() for factor in factors])
-    equations.cross_products([weights])
-    border = equations.scale(equations.z_transpose_times([moving]), templates, transposed=True)
-    p = moving.shape[2]
-    equations.factor(templates, border, np.zeros((p, p)))
-    equations.back_solve(border)
-    equations.invert(keep_factor=False)
-    conditional = equations.leverages()[0][:, second(len(with_effects), target, target)]
-    effects = equations.scale(border, templates, transposed=False)[0]
-    moved = np.empty((n, p))
-    for j in range(p):
-        column = np.ascontiguousarray(effects[:, j : j + 1])
-        moved[:, j] = -equations.z_times([column])[0][:, target]
-    return moved, conditional
+
+    equations: MixedModelEquations
+    terms: tuple[TermEstimates, ...]
+    predictors: tuple[str, ...]  # those with random effects
+    target: int  # among them, the one that is predicted
+    templates: Vector  # T of all terms, with TTᵀ the covariance of b
+    slope: NDArray[np.float64]  # l′, (n + m, R, 1); zero in the new rows
+    moving: NDArray[np.float64]  # −WX, (n + m, R, P)
+
+    @classmethod
+    def of(
+        cls, estimates: Estimates, name: str, random: Sequence[NewRandom | None], m: int
+    ) -> Self:
+        with_effects = tuple(each for each, p in estimates.predictors.items() if p.terms)
+        terms: list[TermEstimates] = []
+        columns: list[RandomTermMatrix] = []
+        for position, each in enumerate(with_effects):
+            for i, term in enumerate(estimates.predictors[each].terms):
+                terms.append(term)
+                columns.append(
+                    _extended(term, random[i] if each == name else None, position, m)
+                )
+        weights, slope, moving = _curvature(estimates, with_effects, m)
+        equations = MixedModelEquations(columns, len(weights), len(with_effects))
+        equations.cross_products([weights])
+        factors = [_factor_of(term, estimates) for term in terms]
+        return cls(
+            equations=equations,
+            terms=tuple(terms),
+            predictors=with_effects,
+            target=with_effects.index(name),
+            templates=np.concatenate([T.ravel() for T in factors]),
+            slope=slope,
+            moving=moving,
+        )
+
+    def solve(self, estimates: Estimates) -> tuple[Vector, Matrix]:
+        """z'ΛC⁻¹Λ'z, (n + m,), and (∂b̂/∂ψ)'z, (n + m, P) or with all of θ (n + m, P + nθ)."""
+        equations, templates = self.equations, self.templates
+        right = equations.scale(
+            equations.z_transpose_times([self.moving]), templates, transposed=True
+        )[0]
+        direct = np.zeros_like(right)
+        if not estimates.family.is_quadratic:
+            by_theta, pulled = self._along_theta()
+            right, direct = np.hstack([right, by_theta]), np.hstack([direct, pulled])
+        border = [np.ascontiguousarray(right)]
+        equations.factor(templates, border, np.zeros((right.shape[1],) * 2))
+        equations.back_solve(border)
+        equations.invert(keep_factor=False)
+        effects = equations.scale(border, templates, transposed=False)[0] + direct
+        moved = np.empty((len(self.moving), effects.shape[1]))
+        for j in range(effects.shape[1]):
+            column = np.ascontiguousarray(effects[:, j : j + 1])
+            moved[:, j] = equations.z_times([column])[0][:, self.target]
+        place = second(len(self.predictors), self.target, self.target)
+        return equations.leverages()[0][:, place], moved
+
+    def _along_theta(self) -> tuple[Matrix, Matrix]:
+        """ΛⱼᵀZᵀl′ − ΛᵀZᵀWZΛⱼû and Λⱼû for every θⱼ; each (q, nθ), in the equations' order."""
+        equations = self.equations
+        score = equations.z_transpose_times([self.slope])
+        u = equations.scale(score, self.templates, transposed=True)
+        pushed, pulled = [], []
+        for position, term in enumerate(self.terms):
+            k = term.modes.shape[1]
+            for derivative in term.structure.factor_derivatives(term.theta, k):
+                templates = np.zeros_like(self.templates)
+                start = sum(each.modes.shape[1] ** 2 for each in self.terms[:position])
+                templates[start : start + k * k] = derivative.ravel()
+                pushed.append(equations.scale(score, templates, transposed=True)[0])
+                pulled.append(equations.scale(u, templates, transposed=False)[0])
+        along = np.ascontiguousarray(np.hstack(pulled))
+        image = equations.scale(equations.multiply([along]), self.templates, transposed=True)[0]
+        return np.hstack(pushed) - image, along
+
+
+def _factor_of(term: TermEstimates, estimates: Estimates) -> Matrix:
+    """T with TTᵀ the covariance; where θ matters, T(θ) itself."""
+    if estimates.family.is_quadratic:
+        return lower_factor(term.covariance)
+    return term.structure.factor(term.theta, term.modes.shape[1])
 
 
 def _extended(
@@ -126,29 +188,30 @@ def _extended(
     )
 
 
-def _weights(
-    estimates: Estimates, with_effects: list[str], name: str, m: int
-) -> tuple[Matrix, np.ndarray]:
-    """W packed, (n + m, R(R + 1)/2), over the R predictors with effects; and WX, (n + m, R, p).
+def _curvature(
+    estimates: Estimates, with_effects: tuple[str, ...], m: int
+) -> tuple[Matrix, NDArray[np.float64], NDArray[np.float64]]:
+    """W packed, (n + m, R(R + 1)/2), l′, (n + m, R, 1), and −WX, (n + m, R, P).
 
-    X is that of predictor `name`. Both are zero in the m new rows.
+    Over the R predictors with effects; X has the coefficients of all predictors. All are zero
+    in the m new rows.
     """
     predictors = estimates.predictors
     names = list(predictors)
     eta = np.column_stack([each.eta for each in predictors.values()])
-    curvature = estimates.family.log_density(estimates.response, eta, 2).d2
-    assert curvature is not None
-
-    def weight(a: str, b: str) -> Vector:
-        return -curvature[:, second(len(names), *sorted((names.index(a), names.index(b))))]
-
-    X = predictors[name].fixed.matrix
-    n, p = X.shape
-    R = len(with_effects)
+    density = estimates.family.log_density(estimates.response, eta, 2)
+    assert density.d1 is not None
+    assert density.d2 is not None
+    n, R, place = len(eta), len(with_effects), [names.index(each) for each in with_effects]
     packed = np.zeros((n + m, R * (R + 1) // 2))
-    moving = np.zeros((n + m, R, p))
     for a, b in pairs(R):
-        packed[:n, second(R, a, b)] = weight(with_effects[a], with_effects[b])
-    for a, each in enumerate(with_effects):
-        moving[:n, a] = weight(each, name)[:, None] * X
-    return packed, moving
+        packed[:n, second(R, a, b)] = -density.d2[:, second(len(names), place[a], place[b])]
+    slope = np.zeros((n + m, R, 1))
+    slope[:n, :, 0] = density.d1[:, place]
+    moving = np.zeros((n + m, R, estimates.vcov.shape[0]))
+    for a in range(R):
+        for b, name in enumerate(names):
+            across = density.d2[:, second(len(names), place[a], b), None]
+            own = coefficients_of(estimates, name)
+            moving[:n, a, own] = across * predictors[name].fixed.matrix
+    return packed, slope, moving
