@@ -103,7 +103,7 @@ void sandwich(const double* T, int k, const double* a, const double* S, int l, d
     for (int c = 0; c < l; ++c)
         for (int r = 0; r < k; ++r) {
             double sum = 0;
-            for (int i = r; i < k; ++i) sum += T[i * k + r] * work[c * k + i];  // T is lower
+            for (int i = 0; i < k; ++i) sum += T[i * k + r] * work[c * k + i];
             out[c * k + r] = sum;
         }
 }
@@ -229,10 +229,13 @@ void Equations::forward(double* border, int m, double* gram) const {
                     for (int i = 0; i < m; ++i) target[c * m + i] -= factor * x[r * m + i];
                 }
         }
-        for (int r = 0; r < k; ++r)
-            for (int i = 0; i < m; ++i)
-                for (int j = 0; j < m; ++j) gram[i * m + j] -= x[r * m + i] * x[r * m + j];
+        if (m < big_block)
+            for (int r = 0; r < k; ++r)
+                for (int i = 0; i < m; ++i)
+                    for (int j = 0; j < m; ++j) gram[i * m + j] -= x[r * m + i] * x[r * m + j];
     }
+    if (m >= big_block && q_leaf > 0)
+        lapack::multiply_add(false, true, m, m, q_leaf, -1.0, border, m, border, m, gram, m);
 }
 
 void Equations::backward(double* solution, int m) const {

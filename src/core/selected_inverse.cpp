@@ -159,7 +159,7 @@ void Equations::template_traces(const double* templates, double* out) const {
         else {
             work.assign(size_t(k) * k, 0.0);  // T C^-1, row-major
             for (int i = 0; i < k; ++i)
-                for (int j = 0; j <= i; ++j)
+                for (int j = 0; j < k; ++j)
                     for (int c = 0; c < k; ++c) work[i * k + c] += T[i * k + j] * c_[node.diagonal + c * k + j];
             for (int r = 0; r < k; ++r)
                 for (int i = 0; i < k; ++i) {
@@ -183,13 +183,13 @@ void Equations::template_traces(const double* templates, double* out) const {
             for (int r = 0; r < k; ++r)  // mine += A S C'
                 for (int j = 0; j < l; ++j) {
                     double sum = 0;  // (A S)[r, j]
-                    for (int i = j; i < l; ++i) sum += a[i * k + r] * S[i * l + j];
+                    for (int i = 0; i < l; ++i) sum += a[i * k + r] * S[i * l + j];
                     for (int s = 0; s < k; ++s) mine[r * k + s] += sum * c[j * k + s];
                 }
             for (int r = 0; r < l; ++r)  // theirs += A' T C
                 for (int j = 0; j < k; ++j) {
                     double sum = 0;  // (A' T)[r, j]
-                    for (int i = j; i < k; ++i) sum += a[r * k + i] * T[i * k + j];
+                    for (int i = 0; i < k; ++i) sum += a[r * k + i] * T[i * k + j];
                     for (int s = 0; s < l; ++s) theirs[r * l + s] += sum * c[s * k + j];
                 }
         }

@@ -14,8 +14,9 @@ void Equations::apply_templates(const double* templates, const double* x, int m,
         for (int level = 0; level < term.levels; ++level) {
             int64_t at = (term.first_column + int64_t(level) * term.k) * m;
             for (int r = 0; r < term.k; ++r)
-                for (int c = 0; c <= r; ++c) {
+                for (int c = 0; c < term.k; ++c) {
                     double factor = T[r * term.k + c];
+                    if (factor == 0) continue;
                     const double* source = x + at + (transposed ? r : c) * m;
                     double* target = out + at + (transposed ? c : r) * m;
                     for (int i = 0; i < m; ++i) target[i] += factor * source[i];

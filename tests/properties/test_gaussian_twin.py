@@ -10,7 +10,6 @@ from henderson.likelihood.chain_rule import factor_curvature
 from henderson.likelihood.gaussian import GaussianLikelihood
 
 
-
 def dense_deviance(
     model: SmallModel, y: np.ndarray, w: np.ndarray, theta: np.ndarray, *, restricted: bool
 ) -> complex:
@@ -166,3 +165,19 @@ def test_a_zero_variance_is_an_ordinary_point() -> None:
     assert_allclose(likelihood.deviance(theta), dense, rtol=1e-12)
     assert_allclose(at.value, dense, rtol=1e-9)
     assert np.all(np.isfinite(at.hessian))
+
+
+@pytest.mark.parametrize("restricted", [False, True], ids=["ML", "REML"])
+def test_exact_hessian_is_the_derivative_of_the_gradient(
+    model: SmallModel, restricted: bool
+) -> None:
+    rng = np.random.default_rng(7)
+    y, w = rng.normal(size=model.n), rng.uniform(0.5, 2.0, model.n)
+    theta = rng.normal(size=len(model.parameters))
+    likelihood = likelihood_of(model, y, w, restricted=restricted)
+    exact = likelihood.evaluate(theta).exact
+    assert exact is not None
+    for i, e in enumerate(np.eye(len(theta))):
+        h = 1e-5
+        up, down = likelihood.gradient(theta + h * e), likelihood.gradient(theta - h * e)
+        assert_allclose(exact[i], (up - down) / (2 * h), rtol=1e-6, atol=1e-6)

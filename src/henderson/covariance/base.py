@@ -12,7 +12,7 @@ from henderson.arrays import Blocks, Matrix, Vector
 class CovarianceStructure(ABC):
     """A covariance of k effects by its factor: b = Tu, u ~ N(0, I), Cov(b) = TTᵀ.
 
-    T(θ) is lower triangular, (k, k). θ is unconstrained and smooth through the boundary: a
+    T(θ) is (k, k). θ is unconstrained and smooth through the boundary: a
     standard deviation enters as itself, its sign free. For a Gaussian response T is relative
     to the residual standard deviation σ. Subclasses are final: to alter one, wrap it.
     """
@@ -46,6 +46,10 @@ class CovarianceStructure(ABC):
 
         Where T is singular, parameters that no longer move the covariance are zero.
         """
+
+    def pivoted(self, theta: Vector, unit: Vector) -> "CovarianceStructure":
+        """The same structure in parameters that behave better near θ; by default itself."""
+        return self
 
     def free(self, theta: Vector, k: int) -> NDArray[np.bool_]:
         """Which elements of a canonical θ still move the covariance, to first order.

@@ -1,5 +1,6 @@
 """The unstructured covariance: any positive semidefinite matrix."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import final
 
@@ -9,47 +10,93 @@ from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance.base import CovarianceStructure
 
 
-@lru_cache(maxsize=64)
-def lower_positions(k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the lower triangle, column by column: the order of θ."""
-    columns, rows = np.triu_indices(k)
-    return rows, columns
-
-
 @final
+@dataclass(frozen=True, slots=True)
 class Unstructured(CovarianceStructure):
     """Cov(b) = TTᵀ, θ the lower triangle of T column by column; k(k + 1)/2 parameters.
 
     Raw elements, not logarithms: singular covariances are ordinary points, where the deviance,
-    even in the sign of each column of T, is smooth.
+    even in the sign of each column of T, is smooth. T is lower triangular with its rows in
+    `order`. Where a covariance is nearly singular, the effects with small pivots should come
+    last: a small pivot before large ones makes T turn along a curved valley.
     """
 
     keyword = "us"
     description = "unstructured"
+    order: tuple[int, ...] | None = None
 
     def n_parameters(self, k: int) -> int:
         return k * (k + 1) // 2
 
     def factor(self, theta: Vector, k: int) -> Matrix:
         T = np.zeros((k, k))
-        T[lower_positions(k)] = theta
+        T[_positions(k, self.order)] = theta
         return T
 
     def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
-        return _unit_derivatives(k)
+        return _unit_derivatives(k, self.order)
 
     def parameters_near(self, covariance: Matrix) -> Vector:
-        return np.linalg.cholesky(covariance)[lower_positions(len(covariance))]
+        k = len(covariance)
+        order = np.arange(k) if self.order is None else np.array(self.order)
+        T = np.empty((k, k))
+        T[order] = _semidefinite_root(covariance[np.ix_(order, order)])
+        return T[_positions(k, self.order)]
 
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
-        rows, columns = lower_positions(k)
-        return tuple((int(i), int(rows[i])) for i in np.flatnonzero(rows == columns))
+        rows, columns = _positions(k, None)
+        effect = range(k) if self.order is None else self.order
+        diagonal = np.flatnonzero(rows == columns).tolist()
+        return tuple((element, effect[j]) for j, element in enumerate(diagonal))
 
     def canonical(self, theta: Vector, k: int) -> Vector:
-        T = self.factor(theta, k)
-        if not np.all(np.diag(T)):
-            T = _semidefinite_root(T @ T.T)
-        return (T * np.where(np.diag(T) < 0, -1.0, 1.0))[lower_positions(k)]
+        diagonal = np.array([element for element, _ in self.scales(k)], dtype=int)
+        if not np.all(theta[diagonal]):
+            T = self.factor(theta, k)
+            return self.parameters_near(T @ T.T)
+        signs = np.where(theta[diagonal] < 0, -1.0, 1.0)
+        return theta * np.repeat(signs, np.arange(k, 0, -1))
+
+    def pivoted(self, theta: Vector, unit: Vector) -> "Unstructured":
+        """The same structure with effects in the order of their pivots, largest first.
+
+        `unit` (k,) is the size of an effect that matters. The order stays as it is unless a
+        pivot is small beside a later one.
+        """
+        k = len(unit)
+        pivots = np.array([abs(theta[e]) / unit[j] for e, j in self.scales(k)])
+        later = np.maximum.accumulate(pivots[::-1])[::-1]
+        if k == 1 or np.all(pivots > _SMALL_PIVOT * later):
+            return self
+        T = self.factor(theta, k) / unit[:, None]
+        left, order = T @ T.T, []
+        for _ in range(k):
+            diagonal = left.diagonal().copy()
+            diagonal[order] = -np.inf
+            j = int(np.argmax(diagonal))
+            order.append(j)
+            if diagonal[j] > 0:
+                left = left - np.outer(left[:, j], left[:, j]) / diagonal[j]
+        return Unstructured(tuple(order))
+
+
+_SMALL_PIVOT = 0.3
+
+
+@lru_cache(maxsize=64)
+def _positions(k: int, order: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the lower triangle, column by column; rows in an order."""
+    columns, rows = np.triu_indices(k)
+    return (rows if order is None else np.array(order)[rows]), columns
+
+
+@lru_cache(maxsize=64)
+def _unit_derivatives(k: int, order: tuple[int, ...] | None) -> Blocks:
+    rows, columns = _positions(k, order)
+    derivatives = np.zeros((len(rows), k, k))
+    derivatives[np.arange(len(rows)), rows, columns] = 1.0
+    derivatives.flags.writeable = False
+    return derivatives
 
 
 def _semidefinite_root(G: Matrix) -> Matrix:
@@ -62,12 +109,3 @@ def _semidefinite_root(G: Matrix) -> Matrix:
             T[j, j] = np.sqrt(pivot)
             T[j + 1 :, j] = (G[j + 1 :, j] - T[j + 1 :, :j] @ T[j, :j]) / T[j, j]
     return T
-
-
-@lru_cache(maxsize=64)
-def _unit_derivatives(k: int) -> Blocks:
-    rows, columns = lower_positions(k)
-    derivatives = np.zeros((len(rows), k, k))
-    derivatives[np.arange(len(rows)), rows, columns] = 1.0
-    derivatives.flags.writeable = False
-    return derivatives

@@ -237,6 +237,23 @@ class MixedModelEquations:
             piece[part.q_leaf :] = tail
         return tail
 
+    def projected_cross_products(self, templates: Vector) -> Matrix:
+        """ZᵀV⁻¹Z = A − AΛC⁻¹ΛᵀA in full, (q, q), with the factor in place; of one part only.
+
+        Rows and columns are in the order of elimination: see `columns`.
+        """
+        A = np.zeros((self.q, self.q))
+        self.parts[0].multiply(np.eye(self.q), A)
+        border = self.scale([A], templates, transposed=True)
+        self.half_solve(border, A)
+        return A
+
+    def columns(self, term: int) -> slice:
+        """Where a term's columns are in the order of elimination; of one part only."""
+        position = self.order.index(term)
+        start = sum(self.terms[t].size for t in self.order[:position])
+        return slice(start, start + self.terms[term].size)
+
     # ---- inverse where it is needed ----------------------------------------------------------
 
     def invert(self, *, keep_factor: bool) -> None:

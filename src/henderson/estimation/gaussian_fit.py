@@ -15,9 +15,10 @@ from henderson.estimation.model_design import ModelDesign
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood, GaussianSolution
 from henderson.likelihood.objective import Evaluation
-from henderson.optimize import Search, minimize
+from henderson.optimize import Search
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
+from henderson.optimize.covariance_search import search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
 from henderson.optimize.starting_values import moment_covariances, residual_variance
 
@@ -40,27 +41,28 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     location = design.predictors[0]
     weights = None if np.all(design.response.size == 1.0) else design.response.size
     scaled = _scale(location.fixed.matrix, design.response.y - location.offset, weights)
-    parameters = design.covariance_parameters()
     started = perf_counter()
     executor = ThreadExecutor(control.threads) if control.threads > 1 else SERIAL
     equations = MixedModelEquations(
         design.term_matrices(), design.n, 1, parts=control.threads, executor=executor
     )
     likelihood = GaussianLikelihood(
-        equations, parameters, scaled.basis.Q, scaled.y, weights, restricted=restricted
+        equations, design.covariance_parameters(), scaled.basis.Q, scaled.y, weights, restricted=restricted
     )
     prepared = perf_counter()
-    search = minimize(
-        likelihood.evaluate,
+    search = search_covariances(
+        likelihood,
         _start(likelihood),
         tolerance=control.tolerance,
         max_evaluations=control.max_evaluations,
         report=control.report,
     )
-    theta = settle(parameters, search.parameters, likelihood.smallest, likelihood.deviance)
-    free = parameters.free(theta)
+    theta = settle(
+        likelihood.parameters, search.parameters, likelihood.smallest, likelihood.deviance
+    )
+    free = likelihood.parameters.free(theta)
     searched = perf_counter()
-    exact = control.hessian == "exact" or (
+    exact = likelihood.exact or control.hessian == "exact" or (
         equations.tail <= _LARGE_TAIL and len(theta) <= _MANY_PARAMETERS
     )
     at, hessian = _curvature(likelihood, search, theta, free, exact=exact)
@@ -120,6 +122,8 @@ def _curvature(
         if np.array_equal(theta, search.parameters)
         else likelihood.evaluate(theta)
     )
+    if at.exact is not None:
+        return at, at.exact[np.ix_(free, free)]
     if not exact:
         return at, at.hessian[np.ix_(free, free)]
     hessian = exact_hessian(likelihood.gradient, theta, at.gradient, at.hessian, free)
@@ -146,22 +150,22 @@ def _result(
     deviance = solution.deviance + 2.0 * likelihood.nu * np.log(unit)
     if likelihood.restricted:
         deviance += 2.0 * scaled.basis.log_volume
-    terms = _terms(likelihood, theta, solution, sigma2, unit)
     eta = location.fixed.matrix @ beta + location.offset
     b = likelihood.equations.scale(
         solution.u, _flat_factors(likelihood, theta), transposed=False
     )
     eta = eta + unit * likelihood.equations.join_rows(likelihood.equations.z_times(b))[:, 0]
     p, count = len(beta), len(theta)
-    covariance_theta = np.full((count, count), np.nan)
-    covariance_theta[np.ix_(free, free)] = covariance_of(hessian)
+    joint = np.zeros((count, count))
+    joint[np.ix_(free, free)] = covariance_of(hessian)
     slope = np.where(free, solution.sigma_slope, 0.0)
-    across = slope @ np.nan_to_num(covariance_theta)
+    natural, change = likelihood.parameters.translation(theta, design.covariance_parameters())
     vcov = np.zeros((p + 1 + count, p + 1 + count))
     vcov[:p, :p] = scaled.basis.covariance(solution.vcov * unit**2)
-    vcov[p, p] = 1.0 / (2.0 * likelihood.nu) + across @ slope
-    vcov[p, p + 1 :] = vcov[p + 1 :, p] = np.where(free, across, np.nan)
-    vcov[p + 1 :, p + 1 :] = covariance_theta
+    vcov[p, p] = 1.0 / (2.0 * likelihood.nu) + slope @ joint @ slope
+    vcov[p, p + 1 :] = vcov[p + 1 :, p] = change @ joint @ slope
+    vcov[p + 1 :, p + 1 :] = change @ joint @ change.T
+    terms = _terms(likelihood, theta, natural, solution, sigma2, unit)
     return FitResult(
         predictors=(
             PredictorFit(beta, terms, eta),
@@ -169,7 +173,7 @@ def _result(
                 np.array([0.5 * np.log(sigma2)]), (), np.full(design.n, 0.5 * np.log(sigma2))
             ),
         ),
-        theta=theta,
+        theta=natural,
         vcov_all=vcov,
         log_likelihood=-0.5 * deviance,
         certificate=certify(
@@ -191,6 +195,7 @@ def _flat_factors(likelihood: GaussianLikelihood, theta: Vector) -> Vector:
 def _terms(
     likelihood: GaussianLikelihood,
     theta: Vector,
+    natural: Vector,
     solution: GaussianSolution,
     sigma2: float,
     unit: float,
@@ -200,7 +205,7 @@ def _terms(
     inverse: list[Blocks] = likelihood.equations.inverse_blocks()
     return tuple(
         TermFit(
-            theta=theta[at],
+            theta=natural[at],
             covariance=sigma2 * T @ T.T,
             modes=unit * u[t][:, :, 0] @ T.T,
             mode_covariance=sigma2 * (T @ inverse[t] @ T.T),

@@ -30,6 +30,7 @@ from henderson.likelihood.rows import Rows
 from henderson.optimize import minimize
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
+from henderson.optimize.covariance_search import search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
 from henderson.optimize.starting_values import moment_covariances
 
@@ -90,14 +91,14 @@ def fit_laplace(
     integrated = coefficients.columns[0] if restricted else slice(0, 0)
     likelihood = LaplaceLikelihood(equations, parameters, rows, random, integrated, smallest, quadrature)
     likelihood.start_from(gamma)
-    search = minimize(
-        likelihood.evaluate,
+    search = search_covariances(
+        likelihood,
         likelihood.pack(theta, gamma),
         tolerance=control.tolerance,
         max_evaluations=control.max_evaluations,
         report=control.report,
     )
-    psi = search.parameters
+    parameters, psi = likelihood.parameters, search.parameters
     count = len(parameters)
     psi = np.concatenate(
         [
@@ -256,7 +257,8 @@ def _result(
     deviance = likelihood.deviance(modes)
     if p_inside:
         deviance += 2.0 * coefficients.bases[0].log_volume
-    terms = _terms(likelihood, modes, theta)
+    natural, change = parameters.translation(theta, design.covariance_parameters())
+    terms = _terms(likelihood, modes, theta, natural)
     etas = equations.join_rows(modes.eta)
     designs = [t for i in likelihood.random for t in design.predictors[i].random]
     predictors, start = [], 0
@@ -270,8 +272,8 @@ def _result(
         start += count
     return FitResult(
         predictors=tuple(predictors),
-        theta=theta,
-        vcov_all=_covariance(coefficients, likelihood, modes, hessian, free),
+        theta=natural,
+        vcov_all=_covariance(coefficients, likelihood, modes, hessian, free, change),
         log_likelihood=-0.5 * deviance,
         certificate=certificate_of(
             terms=[(t.covariance, d) for t, d in zip(terms, designs, strict=True)]
@@ -286,41 +288,39 @@ def _covariance(
     modes: Modes,
     hessian: Matrix,
     free: np.ndarray,
+    change: Matrix,
 ) -> Matrix:
     """Covariance of (β, θ): inverse joint Hessian, NaN for what is at a boundary.
 
-    Integrated coefficients (REML) have their conditional covariance plus what they inherit
-    from ψ through the derivative of their mode.
+    `change` (nθ, nθ) is the derivative of the θ reported by the θ searched over. Integrated
+    coefficients (REML) have their conditional covariance plus what they inherit from ψ
+    through the derivative of their mode.
     """
     count, P = len(likelihood.parameters), likelihood.n_coefficients
-    of_psi = np.full((len(free), len(free)), np.nan)
-    of_psi[np.ix_(free, free)] = covariance_of(hessian)
-    order = np.concatenate([likelihood.outer, P + np.arange(count)]).astype(int)
-    out = np.zeros((P + count, P + count))
-    to = np.concatenate([np.arange(count, len(free)), np.arange(count)])
-    out[np.ix_(order, order)] = of_psi[np.ix_(to, to)]
+    slope = np.zeros((P + count, len(free)))  # of (γ, θ) by ψ
+    slope[likelihood.outer, np.arange(count, len(free))] = 1.0
+    slope[P:, :count] = np.eye(count)
     inside = likelihood.integrated
     if inside.stop:
+        slope[inside, free] = likelihood.integrated_slope(free)
+    of_psi = np.zeros((len(free), len(free)))
+    of_psi[np.ix_(free, free)] = covariance_of(hessian)
+    out = slope @ of_psi @ slope.T
+    if inside.stop:
         root_inverse = np.linalg.inv(modes.root)
-        out[inside, inside] = root_inverse.T @ root_inverse
-        slope = likelihood.integrated_slope(free)  # (p, number free)
-        known = of_psi[np.ix_(free, free)]
-        out[inside, inside] += slope @ known @ slope.T
-        position = np.full(len(free), -1)
-        position[to] = np.arange(len(free))
-        at = order[position[np.flatnonzero(free)]]
-        out[np.ix_(range(inside.stop), at)] = slope @ known
-        out[np.ix_(at, range(inside.stop))] = known @ slope.T
-    change = block_diag(coefficients.to_natural, np.eye(count))
-    moved = np.full_like(out, np.nan)
-    good = ~np.isnan(np.diag(out))
-    moved[np.ix_(good, good)] = (
-        change[np.ix_(good, good)] @ out[np.ix_(good, good)] @ change[np.ix_(good, good)].T
-    )
+        out[inside, inside] += root_inverse.T @ root_inverse
+    moved = np.empty_like(out)
+    R = coefficients.to_natural
+    moved[:P, :P] = R @ out[:P, :P] @ R.T
+    moved[P:, :P] = change @ out[P:, :P] @ R.T
+    moved[:P, P:] = moved[P:, :P].T
+    moved[P:, P:] = change @ out[P:, P:] @ change.T
     return moved
 
 
-def _terms(likelihood: LaplaceLikelihood, modes: Modes, theta: Vector) -> tuple[TermFit, ...]:
+def _terms(
+    likelihood: LaplaceLikelihood, modes: Modes, theta: Vector, natural: Vector
+) -> tuple[TermFit, ...]:
     parameters, equations = likelihood.parameters, likelihood.equations
     u = equations.by_term(modes.u)
     inverse = equations.inverse_blocks()
@@ -332,7 +332,7 @@ def _terms(likelihood: LaplaceLikelihood, modes: Modes, theta: Vector) -> tuple[
             block += column @ column.transpose(0, 2, 1)
     return tuple(
         TermFit(
-            theta=theta[at],
+            theta=natural[at],
             covariance=T @ T.T,
             modes=u[t][:, :, 0] @ T.T,
             mode_covariance=T @ inverse[t] @ T.T,

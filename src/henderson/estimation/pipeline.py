@@ -1,7 +1,5 @@
 """One fit from end to end: formula → frame → design → likelihood → optimum → estimates."""
 
-from types import MappingProxyType
-
 import numpy as np
 
 from henderson.design.model_frame import PerRow
@@ -60,7 +58,7 @@ def _estimates(
         frame=design.frame,
         family=design.family,
         response=design.response,
-        predictors=MappingProxyType(predictors),
+        predictors=predictors,
         vcov=np.ascontiguousarray(result.vcov_all[:P, :P]),
         vcov_all=result.vcov_all,
         log_likelihood=result.log_likelihood,

@@ -16,15 +16,6 @@ def theta_gradient(
     return out
 
 
-def covariance_derivatives(factors: list[Matrix], derivatives: list) -> Vector:
-    """∂G/∂θᵢ = ∂T/∂θᵢ Tᵀ + T ∂Tᵀ/∂θᵢ for every parameter, one after another."""
-    pieces = []
-    for T, dT in zip(factors, derivatives, strict=True):
-        half = dT @ T.T
-        pieces.append((half + half.transpose(0, 2, 1)).ravel())
-    return np.concatenate(pieces) if pieces else np.empty(0)
-
-
 def factor_curvature(
     parameters: CovarianceParameters,
     factors: list[Matrix],

@@ -19,17 +19,21 @@ import numpy as np
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import MixedModelEquations
 from henderson.likelihood.chain_rule import (
-    covariance_derivatives,
     factor_curvature,
     theta_gradient,
 )
 from henderson.likelihood.parameters import (
     CovarianceParameters,
+    covariance_changes,
     flat,
+    flat_changes,
     smallest_factors,
     unflat,
 )
 from henderson.likelihood.objective import Evaluation
+
+
+_SMALL = 1000  # random effects up to which the exact Hessian costs little
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class GaussianLikelihood:
         n, p = X.shape
         self.equations, self.parameters = equations, parameters
         self.n, self.p, self.restricted = n, p, restricted
+        self.exact = len(equations.parts) == 1 and equations.q <= _SMALL
         self.nu = n - p if restricted else n
         xy = np.column_stack([X, y])
         w = np.ones(n) if weights is None else weights
@@ -140,7 +145,8 @@ class GaussianLikelihood:
 
     def _evaluate(self, theta: Vector, *, with_hessian: bool) -> Evaluation:
         equations, p = self.equations, self.p
-        factors = self.parameters.regular(theta, self.smallest)
+        theta = self.parameters.regular(theta, self.smallest)
+        factors = self.parameters.factors(theta)
         templates = flat(factors)
         derivatives = self.parameters.factor_derivatives(theta)
         try:
@@ -155,10 +161,13 @@ class GaussianLikelihood:
         back = equations.multiply(equations.scale(x, templates, transposed=False))
         fz = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
         equations.sum_tail(fz)
-        hessian = np.empty((0, 0))
+        hessian, surplus = np.empty((0, 0)), None
         if with_hessian:
-            changes = covariance_derivatives(factors, derivatives)
-            hessian = self._average_information(templates, changes, fz, sigma2)
+            changes = covariance_changes(self.parameters, theta)
+            raw, c = self._average_information(templates, changes, fz, sigma2)
+            hessian = raw - np.outer(c, c) / self.nu
+            if self.exact:
+                surplus = raw - self._expected_information(templates, changes, fz)
         equations.invert(keep_factor=False)
         weight = np.ones(p + 1)
         weight[:p] = 1.0 if self.restricted else 0.0
@@ -168,19 +177,20 @@ class GaussianLikelihood:
         gradient = theta_gradient(self.parameters, derivatives, by_template)
         if with_hessian:
             hessian += factor_curvature(self.parameters, factors, derivatives, by_template)
-        return Evaluation(at.deviance, gradient, hessian)
+        exact = None if surplus is None else hessian + surplus
+        return Evaluation(at.deviance, gradient, hessian, exact)
 
     def _average_information(
         self,
         templates: Vector,
-        covariance_changes: Vector,
+        changes: list[Blocks],
         fz: list[Matrix],
         sigma2: float,
-    ) -> Matrix:
-        """DᵀZᵀPZD/σ² − ccᵀ/ν, (nθ, nθ); `covariance_changes` are the ∂G/∂θᵢ."""
+    ) -> tuple[Matrix, Vector]:
+        """DᵀZᵀPZD/σ², (nθ, nθ), and c = Dᵀz/σ²; `changes` are the ∂G/∂θᵢ."""
         equations = self.equations
         z = [np.ascontiguousarray(piece[:, -1]) for piece in fz]
-        directions = equations.directions(self.parameters.term_of, covariance_changes, z)
+        directions = equations.directions(self.parameters.term_of, flat_changes(changes), z)
         image = equations.multiply(directions)
         totals = [piece.copy() for piece in image]
         equations.sum_tail(totals)
@@ -189,8 +199,30 @@ class GaussianLikelihood:
         equations.half_solve(border, information)
         across = equations.inner(fz, directions)
         information -= across[:-1].T @ across[:-1]
-        c = across[-1]
-        return information / sigma2 - np.outer(c, c) / (sigma2 * sigma2 * self.nu)
+        return information / sigma2, across[-1] / sigma2
+
+    def _expected_information(
+        self, templates: Vector, changes: list[Blocks], fz: list[Matrix]
+    ) -> Matrix:
+        """tr(P∂ᵢV P∂ⱼV) by K = ZᵀPZ in full: Σ over pairs of levels of tr(∂ᵢG Kⱼₗ ∂ⱼG Kₗⱼ)."""
+        equations, parameters = self.equations, self.parameters
+        K = equations.projected_cross_products(templates)
+        if self.restricted:
+            F = fz[0][:, : self.p]
+            K -= F @ F.T
+        out = np.empty((len(parameters), len(parameters)))
+        for s, (at, term) in enumerate(zip(parameters.slices, equations.terms, strict=True)):
+            for t in range(s, len(equations.terms)):
+                met = equations.terms[t]
+                block = K[equations.columns(s), equations.columns(t)]
+                pairs = block.reshape(term.levels, term.k, met.levels, met.k)
+                flat_pairs = pairs.transpose(0, 2, 1, 3).reshape(-1, term.k * met.k)
+                N = (flat_pairs.T @ flat_pairs).reshape(term.k, met.k, term.k, met.k)
+                half = np.tensordot(N, changes[t], axes=([1, 3], [1, 2]))  # (k, k, nθ of t)
+                value = np.tensordot(changes[s], half, axes=([1, 2], [0, 1]))
+                out[at, parameters.slices[t]] = value
+                out[parameters.slices[t], at] = value.T
+        return out
 
     def moments(self) -> tuple[list[Blocks], list[Matrix], float]:
         """What starting values need: A by level, ZᵀW(y − Xβ) by level, residual sum of squares.
@@ -221,10 +253,9 @@ class GaussianLikelihood:
         back = self.equations.multiply(self.equations.scale(u, templates, transposed=False))
         z = [zxy @ combine[:, self.p :] - b for zxy, b in zip(self._zxy, back, strict=True)]
         self.equations.sum_tail(z)
-        derivatives = self.parameters.factor_derivatives(theta)
         moved = self.equations.directions(
             self.parameters.term_of,
-            covariance_derivatives(self.parameters.factors(theta), derivatives),
+            flat_changes(covariance_changes(self.parameters, theta)),
             [np.ascontiguousarray(piece[:, 0]) for piece in z],
         )
         slope = -0.5 * self.equations.inner(moved, z)[:, 0] / at.r2

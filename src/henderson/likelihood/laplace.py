@@ -30,14 +30,19 @@ from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import MixedModelEquations
 from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature, QuadratureSum
 from henderson.likelihood.chain_rule import (
-    covariance_derivatives,
     factor_curvature,
     theta_gradient,
 )
 from henderson.likelihood.conditional_modes import ModeFinder, Modes
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.packing import pairs, second, third
-from henderson.likelihood.parameters import CovarianceParameters, flat, unflat
+from henderson.likelihood.parameters import (
+    CovarianceParameters,
+    covariance_changes,
+    flat,
+    flat_changes,
+    unflat,
+)
 from henderson.likelihood.rows import LogDensity, Rows
 
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -141,7 +146,8 @@ class LaplaceLikelihood:
 
     def _evaluate(self, psi: Vector, *, with_hessian: bool) -> Evaluation:
         theta, beta = self.unpack(psi)
-        factors = self.parameters.regular(theta, self.smallest)
+        theta = self.parameters.regular(theta, self.smallest)
+        factors = self.parameters.factors(theta)
         modes = self.modes(flat(factors), beta)
         if modes is None:
             return Evaluation(np.inf, np.full(len(psi), np.nan), np.eye(len(psi)))
@@ -155,7 +161,7 @@ class LaplaceLikelihood:
         )
         hessian = np.empty((0, 0))
         if with_hessian:
-            hessian = self._working_hessian(modes, work, factors, derivatives)
+            hessian = self._working_hessian(modes, work, theta)
             at = slice(0, len(theta))
             hessian[at, at] += factor_curvature(
                 self.parameters, factors, derivatives, by_template
@@ -202,7 +208,8 @@ class LaplaceLikelihood:
             step = 1e-6 * max(1.0, abs(self._last_psi[i]))
             moved = self._last_psi.copy()
             moved[i] += step
-            templates = flat(self.parameters.regular(moved[: len(theta)], self.smallest))
+            near = self.parameters.regular(moved[: len(theta)], self.smallest)
+            templates = flat(self.parameters.factors(near))
             _, beta = self._predicted(templates, self.unpack(moved)[1])
             columns.append((beta - modes.beta)[self.integrated] / step)
         return np.array(columns).T
@@ -296,7 +303,7 @@ class LaplaceLikelihood:
         return _WorkingModel(zwx, np.asarray(xwx), score)
 
     def _working_hessian(
-        self, modes: Modes, work: _WorkingModel, factors: list[Matrix], derivatives: list
+        self, modes: Modes, work: _WorkingModel, theta: Vector
     ) -> Matrix:
         """Hessian of the deviance of the working model in ψ, weights frozen.
 
@@ -307,7 +314,7 @@ class LaplaceLikelihood:
         equations, P, count = self.equations, self.n_coefficients, len(self.parameters)
         directions = equations.directions(
             self.parameters.term_of,
-            covariance_derivatives(factors, derivatives),
+            flat_changes(covariance_changes(self.parameters, theta)),
             [np.ascontiguousarray(s[:, 0]) for s in work.score],
         )
         image = equations.multiply(directions)

@@ -63,19 +63,59 @@ class CovarianceParameters:
         ]
         return np.concatenate(pieces) if pieces else np.empty(0, dtype=bool)
 
-    def regular(self, theta: Vector, smallest: Sequence[Vector]) -> list[Matrix]:
-        """T of each term, its diagonal kept off zero by `smallest` (k,), which do not count.
+    def regular(self, theta: Vector, smallest: Sequence[Vector]) -> Vector:
+        """θ with scales kept off zero by `smallest` (k,) of their term, which do not count.
 
         The curvature in a direction where T vanishes is only seen from beside it.
         """
-        factors = self.factors(theta)
-        for T, least in zip(factors, smallest, strict=True):
-            diagonal = T.diagonal()
-            small = np.abs(diagonal) < least
-            if small.any():
-                index = np.flatnonzero(small)
-                T[index, index] = np.where(diagonal[index] < 0, -least[index], least[index])
-        return factors
+        out = theta
+        for s, k, at, least in zip(
+            self.structures, self.k, self.slices, smallest, strict=True
+        ):
+            for element, effect in s.scales(k):
+                value = theta[at.start + element]
+                if abs(value) < least[effect]:
+                    if out is theta:
+                        out = theta.copy()
+                    out[at.start + element] = least[effect] if value >= 0 else -least[effect]
+        return out
+
+    def covariances(self, theta: Vector) -> list[Matrix]:
+        """G = TTᵀ of each term, (k, k)."""
+        return [T @ T.T for T in self.factors(theta)]
+
+    def pivoted(self, theta: Vector, smallest: Sequence[Vector]) -> "CovarianceParameters":
+        """Parameters of the same covariances that behave better near θ; itself if these do."""
+        structures = tuple(
+            s.pivoted(theta[at], 1e6 * least)
+            for s, at, least in zip(self.structures, self.slices, smallest, strict=True)
+        )
+        return self if structures == self.structures else CovarianceParameters(structures, self.k)
+
+    def translation(
+        self, theta: Vector, to: "CovarianceParameters"
+    ) -> tuple[Vector, Matrix]:
+        """θ in other parameters of the same covariances, and the derivative, (nθ, nθ).
+
+        The derivative of a parameter at a boundary is NaN, and that by one is zero.
+        """
+        moved = to.parameters_near(self.covariances(theta))
+        here, there = self.free(theta), to.free(moved)
+        slopes = []
+        for parameters, at in ((self, theta), (to, moved)):
+            slope = np.zeros((sum(k * k for k in self.k), len(theta)))
+            row = 0
+            changes = covariance_changes(parameters, at)
+            for place, block, k in zip(parameters.slices, changes, self.k, strict=True):
+                slope[row : row + k * k, place] = block.reshape(len(block), -1).T
+                row += k * k
+            slopes.append(slope)
+        jacobian = np.zeros((len(theta), len(theta)))
+        jacobian[~there] = np.nan
+        jacobian[np.ix_(there, here)] = np.linalg.lstsq(
+            slopes[1][:, there], slopes[0][:, here], rcond=1e-10
+        )[0]
+        return moved, jacobian
 
     def parameters_near(self, covariances: Sequence[Matrix]) -> Vector:
         """θ whose covariances are near the given ones."""
@@ -83,6 +123,17 @@ class CovarianceParameters:
             s.parameters_near(G) for s, G in zip(self.structures, covariances, strict=True)
         ]
         return np.concatenate(pieces) if pieces else np.empty(0)
+
+
+def covariance_changes(parameters: CovarianceParameters, theta: Vector) -> list[Blocks]:
+    """∂G/∂θᵢ = ∂T/∂θᵢ Tᵀ + T ∂Tᵀ/∂θᵢ of each term, (nθ of the term, k, k)."""
+    out = []
+    for T, dT in zip(
+        parameters.factors(theta), parameters.factor_derivatives(theta), strict=True
+    ):
+        half = dT @ T.T
+        out.append(half + half.transpose(0, 2, 1))
+    return out
 
 
 def smallest_factors(blocks: Sequence[Blocks]) -> list[Vector]:
@@ -97,6 +148,11 @@ def smallest_factors(blocks: Sequence[Blocks]) -> list[Vector]:
 def flat(blocks: Sequence[Matrix]) -> Vector:
     """Square blocks as one vector, row by row."""
     return np.concatenate([b.ravel() for b in blocks]) if blocks else np.empty(0)
+
+
+def flat_changes(changes: Sequence[Blocks]) -> Vector:
+    """Derivatives of several terms' covariances as one vector."""
+    return np.concatenate([block.ravel() for block in changes]) if changes else np.empty(0)
 
 
 def unflat(vector: Vector, k: Sequence[int]) -> list[Matrix]:

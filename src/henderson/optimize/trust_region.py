@@ -24,6 +24,7 @@ class Search:
     evaluations: int
     predicted: float  # decrease of the deviance the model still promises
     reason: str  # "converged", "stalled", "limit"
+    radius: float
 
 
 def minimize(
@@ -34,6 +35,7 @@ def minimize(
     max_evaluations: int = 200,
     radius: float = 20.0,
     report: Callable[[int, float], None] | None = None,
+    resumed: Search | None = None,
 ) -> Search:
     """Minimize a deviance from `start`.
 
@@ -55,16 +57,21 @@ def minimize(
         First radius of the trust region, in about standard errors.
     report
         Called with the number of evaluations and the deviance after each.
+    resumed
+        A search that ended at `start` with a larger tolerance, to go on with.
     """
-    x, at = start, evaluate(start)
-    evaluations = 1
-    learned = np.zeros((len(x), len(x)))
+    x, learned = start, np.zeros((len(start), len(start)))
+    if resumed is None:
+        at, evaluations = evaluate(start), 1
+    else:
+        at, evaluations = resumed.evaluation, resumed.evaluations
+        learned, radius = resumed.hessian - at.hessian, resumed.radius
     if not len(x):
-        return Search(x, at, at.hessian, evaluations, 0.0, "converged")
+        return Search(x, at, at.hessian, evaluations, 0.0, "converged", radius)
     reason = "limit"
     predicted = np.inf
     while True:
-        model = at.hessian + learned
+        model = _best_model(at, learned)
         scale = _scale(at.hessian)
         step, predicted = _step(model, at.gradient, scale, radius)
         if predicted < tolerance:
@@ -80,7 +87,7 @@ def minimize(
         actual = at.value - trial.value
         good = np.isfinite(trial.value) and np.all(np.isfinite(trial.gradient))
         length = float(np.linalg.norm(step * scale))
-        if good:
+        if good and at.exact is None:
             learned = _learn(learned, step, at, trial, scale)
         ratio = (actual + noise) / predicted if good else -1.0
         if good and predicted <= 100 * noise:
@@ -98,7 +105,18 @@ def minimize(
         elif radius < 1e-9:
             reason = "stalled"
             break
-    return Search(x, at, at.hessian + learned, evaluations, predicted, reason)
+    return Search(x, at, _best_model(at, learned), evaluations, predicted, reason, radius)
+
+
+def _best_model(at: Evaluation, learned: Matrix) -> Matrix:
+    """The exact Hessian where there is one and it is positive, else the model."""
+    if at.exact is not None:
+        try:
+            np.linalg.cholesky(at.exact)
+        except np.linalg.LinAlgError:
+            return at.hessian
+        return at.exact
+    return at.hessian + learned
 
 
 def _norm(gradient: Vector, scale: Vector) -> float:

@@ -1,0 +1,84 @@
+"""The search over covariances, in parameters that suit them.
+
+A first search goes near the optimum; there, parameters whose pivots have become small are put last
+(see `Unstructured`), and a second search finishes in the better parameters.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from henderson.arrays import Vector
+from henderson.likelihood.objective import Evaluation
+from henderson.likelihood.parameters import CovarianceParameters
+from henderson.optimize.trust_region import Search, minimize
+
+_NEAR = 0.05  # predicted decrease of the deviance at which pivots are looked at
+
+
+class Likelihood(Protocol):
+    """A deviance in ψ = (θ, other parameters)."""
+
+    parameters: CovarianceParameters
+
+    @property
+    def smallest(self) -> Sequence[Vector]:
+        """Diagonals of T that do not count, (k,) a term."""
+        ...
+
+    def evaluate(self, psi: Vector, /) -> Evaluation:
+        """Deviance, gradient and Hessians at ψ."""
+        ...
+
+
+def search_covariances(
+    likelihood: Likelihood,
+    start: Vector,
+    *,
+    tolerance: float,
+    max_evaluations: int,
+    report: Callable[[int, float], None] | None,
+) -> Search:
+    """Minimize the deviance; `likelihood.parameters` may be others, of the same covariances."""
+    psi = repivot(likelihood, start)
+    if all(k == 1 for k in likelihood.parameters.k):
+        return minimize(
+            likelihood.evaluate,
+            psi,
+            tolerance=tolerance,
+            max_evaluations=max_evaluations,
+            report=report,
+        )
+    first = minimize(
+        likelihood.evaluate,
+        psi,
+        tolerance=max(_NEAR, tolerance),
+        max_evaluations=max_evaluations,
+        report=report,
+    )
+    before = likelihood.parameters
+    psi = repivot(likelihood, first.parameters)
+    second = minimize(
+        likelihood.evaluate,
+        psi,
+        tolerance=tolerance,
+        max_evaluations=max_evaluations,
+        report=report,
+        resumed=first if likelihood.parameters is before else None,
+    )
+    if likelihood.parameters is before:
+        return second
+    return replace(second, evaluations=first.evaluations + second.evaluations)
+
+
+def repivot(likelihood: Likelihood, psi: Vector) -> Vector:
+    """Change to parameters that behave better at ψ, and give ψ in them."""
+    before, count = likelihood.parameters, len(likelihood.parameters)
+    theta = psi[:count]
+    likelihood.parameters = before.pivoted(theta, likelihood.smallest)
+    if likelihood.parameters is before:
+        return psi
+    moved = likelihood.parameters.parameters_near(before.covariances(theta))
+    return np.concatenate([moved, psi[count:]])
