@@ -62,7 +62,7 @@ CONTRASTS: Mapping[str, Callable[[tuple[str, ...]], Contrasts]] = MappingProxyTy
 
 def contrasts_named(name: str) -> Callable[[tuple[str, ...]], Contrasts]:
     """Look contrasts up by our name, R's (contr.sum) or formulaic's (Sum)."""
-    known = name.removeprefix("contr.").lower()
+    known = name.removeprefix("contr.").lower() if isinstance(name, str) else str(name)
     if known in CONTRASTS:
         return CONTRASTS[known]
     raise ModelError(

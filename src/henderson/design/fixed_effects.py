@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix
+from henderson.design.magnitude import require_ordinary_columns
 from henderson.design.model_frame import ModelFrame
 from henderson.design.model_matrix import MatrixRecipe, Terms, model_matrix
 from henderson.design.rank import independent_columns
@@ -81,6 +82,7 @@ def fixed_design(frame: ModelFrame, formula: Formula) -> FixedDesign:
     """
     terms = expand_terms(formula.fixed, formula.text)
     made = model_matrix(terms, frame.evaluator(formula), frame.contrasts)
+    require_ordinary_columns(made.matrix, made.names)
     kept = independent_columns(made.matrix)
     if kept.all():
         matrix, names, assign, dropped = made.matrix, made.names, made.assign, ()

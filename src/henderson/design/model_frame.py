@@ -1,5 +1,6 @@
 """The rows and columns of the user's table that a model uses."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -13,10 +14,11 @@ from henderson.design.columns import Table, Variable, native_table, open_table, 
 from henderson.design.contrasts import contrasts_named
 from henderson.design.evaluation import Evaluator, Learned, columns_used
 from henderson.design.factors import Factor
+from henderson.design.magnitude import largest_size, require_ordinary
 from henderson.design.model_matrix import ContrastChoice
 from henderson.design.response import ObservedResponse, observe_response
 from henderson.design.variable_functions import evaluator
-from henderson.errors import DataError, FormulaError, did_you_mean
+from henderson.errors import DataError, FormulaError, ModelError, did_you_mean
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, parse_expression, quoted
 from henderson.formula.tokens import find_name
@@ -239,6 +241,7 @@ class _Builder:
             if first.response is None
             else observe_response(first.response, frame.evaluator(first), weight, binary=binary)
         )
+        _check_magnitudes(response, weight, offsets)
         return replace(
             frame, response=response, weights=weight, offsets=tuple(offsets), learned=learned
         )
@@ -301,19 +304,26 @@ def complete_rows(
 
 
 def missing_values(name: str, value: Variable) -> NDArray[np.bool_] | None:
-    """Which values are missing (n,), or None if none is; an infinite value is an error."""
+    """Which values are missing (n,), or None if none is; infinite or vast ones are errors."""
     if isinstance(value, Factor):
         return value.missing if value.codes.min(initial=0) < 0 else None
-    if value.dtype.kind != "f" or np.isfinite(value.sum()):
+    if value.dtype.kind != "f" or not value.size:
         return None
-    if np.isinf(value).any():
+    absent = None
+    low, high = float(value.min()), float(value.max())
+    if math.isnan(low):
+        absent = np.isnan(value)
+        if absent.all():
+            return absent
+        low, high = float(np.nanmin(value)), float(np.nanmax(value))
+    if math.isinf(low) or math.isinf(high):
         row = int(np.argmax(np.isinf(value)))
         raise DataError(
             f"Column {name!r} has an infinite value in row {row} (counting from 0). "
             "Correct it or remove the row."
         )
-    absent = np.isnan(value)
-    return absent if absent.any() else None
+    require_ordinary(max(high, -low), name)
+    return absent
 
 
 def offset_of(formula: Formula, evaluate: Evaluator) -> Vector:
@@ -349,16 +359,35 @@ def _at(value: Variable, rows: NDArray[np.int64], n: int) -> Variable:
     return value if len(rows) == n else value[rows]
 
 
+def _check_magnitudes(
+    response: ObservedResponse | None, weights: Vector | None, offsets: Sequence[Vector]
+) -> None:
+    named = [("offset", offset) for offset in offsets]
+    if response is not None:
+        named.append((response.label, response.y))
+    if weights is not None:
+        named.append(("weights", weights))
+    for name, values in named:
+        require_ordinary(largest_size(values), name)
+
+
 def _check_contrasts(contrasts: ContrastChoice, variables: Mapping[str, Variable]) -> None:
     if isinstance(contrasts, str):
         contrasts_named(contrasts)
         return
+    if contrasts is not None and not isinstance(contrasts, Mapping):
+        raise ModelError(
+            f"contrasts must be a name or a dict from factor to name, not {contrasts!r}. "
+            'For example contrasts="sum", or contrasts={"variety": "helmert"}.'
+        )
     for factor, name in (contrasts or {}).items():
         contrasts_named(name)
         used = columns_used(parse_expression(factor)) if factor not in variables else ()
         unknown = [column for column in used if column not in variables]
         if unknown:
+            factors = [name for name, value in variables.items() if isinstance(value, Factor)]
             raise DataError(
                 f"contrasts names {factor!r}, which the model does not use. "
                 f"{did_you_mean(factor, list(variables))}"
+                f"Factors of the model: {', '.join(factors) or 'none'}."
             )

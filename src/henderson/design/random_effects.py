@@ -11,6 +11,7 @@ from henderson.arrays import Codes, Matrix
 from henderson.design.evaluation import Evaluator, Value
 from henderson.design.factors import Factor, interaction, labels
 from henderson.design.fixed_effects import expand_terms
+from henderson.design.magnitude import require_ordinary_columns
 from henderson.design.model_frame import ModelFrame
 from henderson.design.model_matrix import MatrixRecipe, assemble, learn_recipe
 from henderson.design.variable_functions import as_factor
@@ -164,6 +165,9 @@ def random_design(frame: ModelFrame, formula: Formula, term: RandomTerm) -> Rand
         raise DataError(f"The random term {term.text} has no effects. Write (1 | group).")
     recipe, values = learn_recipe(terms, evaluate, frame.contrasts)
     names, effects = effect_columns(recipe, values, frame.n)
+    if effects.columns is None:
+        require_ordinary_columns(effects.values, names)
+        _refuse_empty_effects(term, names, effects.values)
     return RandomDesign(term, grouping, names, codes, effects.values, effects.columns, recipe)
 
 
@@ -188,6 +192,16 @@ def group_factors(expressions: tuple[str, ...], evaluate: Evaluator) -> tuple[Fa
         as_factor(evaluate.value(parse_expression(expression)), expression)
         for expression in expressions
     )
+
+
+def _refuse_empty_effects(term: RandomTerm, names: tuple[str, ...], values: Matrix) -> None:
+    for j, name in enumerate(names):
+        if values[0, j] == 0.0 and not values[:, j].any():
+            raise DataError(
+                f"The effect {name!r} of {term.text} is zero in every row used, so its "
+                "variance cannot be estimated. Remove it, or combine levels so that all "
+                "combinations occur."
+            )
 
 
 def _group(term: RandomTerm, evaluate: Evaluator) -> tuple[Grouping, Codes]:
