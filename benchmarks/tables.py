@@ -78,13 +78,18 @@ def agreement_table(timings: dict[str, Any], peers: list[str]) -> list[str]:
         row(["---", "---:", *["---:"] * len(peers)]),
     ]
     for problem, results in timings.items():
-        values = [r["log_likelihood"] for r in results.values() if "log_likelihood" in r]
+        values = [r["log_likelihood"] for r in results.values() if is_comparable(r)]
         if not values:
             continue
         best = max(values)
         cells = [agreement_cell(results.get(p, {}), best) for p in peers]
         lines.append(row([problem, f"{best:.4f}", *cells]))
     return [*lines, ""]
+
+
+def is_comparable(result: dict[str, Any]) -> bool:
+    """Whether the log-likelihood is of the same kind: GPBoost's remark says that it is not."""
+    return "log_likelihood" in result and "maximum likelihood" not in result["remark"]
 
 
 def agreement_cell(result: dict[str, Any], best: float) -> str:

@@ -5,10 +5,10 @@ import csv
 import narwhals as nw
 import pandas as pd
 import pytest
-from tests.reference.corpus import cases
 
 from henderson import datasets
 from henderson.errors import HendersonError
+from tests.reference.corpus import cases
 
 NAMES = datasets.names()
 OTHER_NAMES = {"severity": "example1_part3", "seeds": "crowder_seeds"}
