@@ -25,7 +25,7 @@ class FitControl:
         Called with the number of evaluations and −2 log L after each evaluation.
     """
 
-    tolerance: float = 1e-9
+    tolerance: float = 1e-8
     max_evaluations: int = 300
     threads: int = 1
     hessian: Literal["auto", "exact"] = "auto"

@@ -53,7 +53,8 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     search = search_covariances(
         likelihood,
         _start(likelihood),
-        tolerance=control.tolerance,
+        # With the exact Hessian one more step, which squares the error, costs little.
+        tolerance=control.tolerance * (1e-2 if likelihood.exact else 1.0),
         max_evaluations=control.max_evaluations,
         report=control.report,
     )

@@ -113,11 +113,17 @@ def fit_laplace(
     )
     free = np.concatenate([parameters.free(psi[:count]), np.ones(len(psi) - count, dtype=bool)])
     searched = perf_counter()
-    at = likelihood.evaluate(psi)
+    unchanged = np.array_equal(psi, search.parameters)
+    at = search.evaluation if unchanged else likelihood.evaluate(psi)
     hessian = exact_hessian(likelihood.gradient, psi, at.gradient, at.hessian, free)
     psi, gradient = _polish(likelihood, psi, at.gradient, hessian, free)
     modes = likelihood.exactly(psi)
-    assert modes is not None
+    if modes is None:
+        raise ModelError(
+            "The likelihood of this model cannot be computed for these data: no conditional "
+            "modes of the random effects were found. Choose another link, change the unit of "
+            "the response, or leave out random terms."
+        )
     return _result(
         design,
         coefficients,
@@ -160,18 +166,9 @@ def _rows(design: ModelDesign, coefficients: _Coefficients, which: slice | np.nd
 
 def _without_random_effects(design: ModelDesign, coefficients: _Coefficients) -> Vector:
     """The coefficients of the model without its random terms, roughly."""
-    gamma = np.zeros(coefficients.columns[-1].stop)
-    starts = [
-        design.family.initial_location(design.response),
-        *(
-            np.full(design.n, value)
-            for value in design.family.initial_dispersion(design.response)
-        ),
-    ]
-    for basis, at, start, predictor in zip(
-        coefficients.bases, coefficients.columns, starts, design.predictors, strict=True
-    ):
-        gamma[at] = basis.Q.T @ (start - predictor.offset) / design.n
+    family, n = design.family, design.n
+    observed = family.initial_location(design.response)
+    others = [np.full(n, value) for value in family.initial_dispersion(design.response)]
     rows = _rows(design, coefficients, slice(None))
 
     def evaluate(at: Vector) -> Evaluation:
@@ -182,7 +179,30 @@ def _without_random_effects(design: ModelDesign, coefficients: _Coefficients) ->
             2.0 * rows.information(density.d2),
         )
 
-    return minimize(evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60).parameters
+    # A line through the observations may leave the support; one mean for all is inside it.
+    for location in (observed, np.full(n, observed.mean())):
+        gamma = _projected([location, *others], design, coefficients)
+        if np.isfinite(rows.density(rows.fixed(gamma), 0).value).all():
+            return minimize(
+                evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60
+            ).parameters
+    raise ModelError(
+        f"With the {family.link.name} link no starting point gives every row a mean that the "
+        f"{family.name} family can have. Choose another link, check the offset, or keep the "
+        "intercept in the model."
+    )
+
+
+def _projected(
+    targets: list[Vector], design: ModelDesign, coefficients: _Coefficients
+) -> Vector:
+    """The coefficients whose predictors are nearest to `targets`, one (n,) a predictor."""
+    gamma = np.zeros(coefficients.columns[-1].stop)
+    for basis, at, target, predictor in zip(
+        coefficients.bases, coefficients.columns, targets, design.predictors, strict=True
+    ):
+        gamma[at] = basis.Q.T @ (target - predictor.offset) / design.n
+    return gamma
 
 
 def _start(
@@ -223,6 +243,8 @@ def _polish(
     free: np.ndarray,
 ) -> tuple[Vector, Vector]:
     """One Newton step by the exact Hessian, if it is worth one."""
+    if not np.isfinite(hessian).all():
+        return psi, gradient
     try:
         np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError:

@@ -52,6 +52,8 @@ class GaussianSolution:
 class _Profile:
     """One factorization with the border [X y] taken through it."""
 
+    templates: Vector
+
     deviance: float
     border: list[Matrix]  # L⁻¹ΛᵀZᵀW[X y]
     half: Matrix  # R⁻ᵀ, (p, p), where RRᵀ = XᵀV₀⁻¹X, R lower triangular
@@ -88,7 +90,9 @@ class GaussianLikelihood:
         n, p = X.shape
         self.equations, self.parameters = equations, parameters
         self.n, self.p, self.restricted = n, p, restricted
-        self.exact = len(equations.parts) == 1 and equations.q <= _SMALL
+        self._one_factor = len(equations.terms) == 1 and not equations.tail
+        self.exact = len(equations.parts) == 1 and (equations.q <= _SMALL or self._one_factor)
+        self._last: tuple[_Profile, list[Matrix]] | None = None
         self.nu = n - p if restricted else n
         xy = np.column_stack([X, y])
         w = np.ones(n) if weights is None else weights
@@ -97,7 +101,8 @@ class GaussianLikelihood:
         equations.cross_products([w[rows, None] for rows in equations.rows])
         self._zxy = equations.z_transpose_times([wxy[rows, None, :] for rows in equations.rows])
         self._xy = xy.T @ wxy
-        self.smallest = smallest_factors(equations.cross_product_blocks())
+        self._blocks = equations.cross_product_blocks()
+        self.smallest = smallest_factors(self._blocks)
 
     def _profile(self, templates: Vector) -> _Profile:
         p, nu = self.p, self.nu
@@ -109,10 +114,11 @@ class GaussianLikelihood:
         projected = gram[p, :p] @ half
         r2 = float(gram[p, p] - projected @ projected)
         beta = half @ projected
-        deviance = log_det + nu * (1.0 + np.log(2.0 * np.pi * r2 / nu)) - self._log_weights
+        log_r2 = np.log(2.0 * np.pi * r2 / nu) if r2 > 0.0 else np.inf  # all is explained
+        deviance = log_det + nu * (1.0 + log_r2) - self._log_weights
         if self.restricted:
             deviance += 2.0 * float(np.sum(np.log(root.diagonal())))
-        return _Profile(deviance, border, half, beta, r2)
+        return _Profile(templates, deviance, border, half, beta, r2)
 
     def _solve(self, at: _Profile) -> tuple[list[Matrix], Matrix]:
         """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, and the matrix that combines [X y]."""
@@ -157,6 +163,7 @@ class GaussianLikelihood:
         if not (np.isfinite(at.deviance) and sigma2 > 0):
             return _nowhere(len(theta))
         x, combine = self._solve(at)
+        self._last = (at, x)
         # F = ZᵀV₀⁻¹XR⁻ᵀ and z = ZᵀV₀⁻¹(y − Xβ), side by side
         back = equations.multiply(equations.scale(x, templates, transposed=False))
         fz = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
@@ -167,7 +174,8 @@ class GaussianLikelihood:
             raw, c = self._average_information(templates, changes, fz, sigma2)
             hessian = raw - np.outer(c, c) / self.nu
             if self.exact:
-                surplus = raw - self._expected_information(templates, changes, fz)
+                expected = self._by_level if self._one_factor else self._by_pairs
+                surplus = raw - expected(templates, changes, fz)
         equations.invert(keep_factor=False)
         weight = np.ones(p + 1)
         weight[:p] = 1.0 if self.restricted else 0.0
@@ -201,9 +209,31 @@ class GaussianLikelihood:
         information -= across[:-1].T @ across[:-1]
         return information / sigma2, across[-1] / sigma2
 
-    def _expected_information(
-        self, templates: Vector, changes: list[Blocks], fz: list[Matrix]
-    ) -> Matrix:
+    def _by_level(self, templates: Vector, changes: list[Blocks], fz: list[Matrix]) -> Matrix:
+        """tr(P∂ᵢV P∂ⱼV) of one factor, whose levels only meet through X.
+
+        K = ZᵀPZ is block-diagonal but for FFᵀ: Kⱼⱼ = Aⱼⱼ − AⱼⱼTC⁻¹ⱼⱼTᵀAⱼⱼ; F is that of REML.
+        """
+        (A,), (dG,), (k,) = self._blocks, changes, self.parameters.k
+        T = templates.reshape(k, k)
+        inner = np.linalg.inv(T.T @ A @ T + np.eye(k))
+        AT = A @ T
+        K = A - AT @ inner @ AT.transpose(0, 2, 1)
+        pairs = K.reshape(-1, k * k)
+        N = (pairs.T @ pairs).reshape(k, k, k, k)  # Σ Kⱼ[a, c] Kⱼ[b, d] with a c b d
+        if self.restricted and self.p:
+            F = fz[0][:, : self.p].reshape(-1, k, self.p)
+            FF = np.einsum("jap,jbp->jab", F, F).reshape(-1, k * k)
+            cross = (FF.T @ pairs).reshape(k, k, k, k)
+            N = N - cross - cross.transpose(2, 3, 0, 1)
+        half = np.tensordot(N, dG, axes=([1, 3], [1, 2]))  # over c and d: (a, b, nθ)
+        out = np.tensordot(dG, half, axes=([1, 2], [0, 1]))
+        if self.restricted and self.p:
+            margins = np.einsum("jap,iab,jbq->ipq", F, dG, F, optimize=True)
+            out += np.tensordot(margins, margins, axes=([1, 2], [2, 1]))
+        return out
+
+    def _by_pairs(self, templates: Vector, changes: list[Blocks], fz: list[Matrix]) -> Matrix:
         """tr(P∂ᵢV P∂ⱼV) by K = ZᵀPZ in full: Σ over pairs of levels of tr(∂ᵢG Kⱼₗ ∂ⱼG Kₗⱼ)."""
         equations, parameters = self.equations, self.parameters
         K = equations.projected_cross_products(templates)
@@ -235,23 +265,29 @@ class GaussianLikelihood:
         scores = [zxy @ combine for zxy in self._zxy]
         self.equations.sum_tail(scores)
         return (
-            self.equations.cross_product_blocks(),
+            self._blocks,
             [s[:, :, 0] for s in self.equations.by_term(scores)],
             float((combine.T @ self._xy @ combine)[0, 0]),
         )
 
     def deviance(self, theta: Vector) -> float:
         """−2 log L at θ exactly, zero variances included."""
+        self._last = None
         return self._profile(flat(self.parameters.factors(theta))).deviance
 
     def solution(self, theta: Vector) -> GaussianSolution:
         """β, σ² and the conditional modes at θ exactly; leaves C⁻¹ where it is needed."""
         templates = flat(self.parameters.factors(theta))
-        at = self._profile(templates)
-        x, combine = self._solve(at)
-        u = [piece[:, self.p :] for piece in x]
+        if self._last is not None and np.array_equal(self._last[0].templates, templates):
+            at, x = self._last  # the equations are still those of this point
+        else:
+            at = self._profile(templates)
+            x, _ = self._solve(at)
+            self.equations.invert(keep_factor=False)
+        u = [np.ascontiguousarray(piece[:, self.p :]) for piece in x]
+        combine = np.append(-at.beta, 1.0)[:, None]
         back = self.equations.multiply(self.equations.scale(u, templates, transposed=False))
-        z = [zxy @ combine[:, self.p :] - b for zxy, b in zip(self._zxy, back, strict=True)]
+        z = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
         self.equations.sum_tail(z)
         moved = self.equations.directions(
             self.parameters.term_of,
@@ -259,7 +295,6 @@ class GaussianLikelihood:
             [np.ascontiguousarray(piece[:, 0]) for piece in z],
         )
         slope = -0.5 * self.equations.inner(moved, z)[:, 0] / at.r2
-        self.equations.invert(keep_factor=False)
         sigma2 = at.r2 / self.nu
         return GaussianSolution(
             deviance=at.deviance,

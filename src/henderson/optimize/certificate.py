@@ -93,6 +93,8 @@ def certify(
     if not largest < _GRADIENT:
         limit = search.reason == "limit"
         outcome = Outcome.ITERATION_LIMIT if limit else Outcome.STALLED
+    elif not np.isfinite(hessian).all():
+        outcome = Outcome.STALLED  # beside the end of the parameter space
     elif smallest < -1e-6:
         outcome = Outcome.SADDLE
     elif smallest < _FLAT:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 
-_STEP = 1e-4  # in units of 1/√H, about a standard error
+_STEP = 2e-5  # in units of 1/√H, about a standard error
+_RESOLVED = 1e-9  # of a parameter: the least step that leaves its difference some digits
 
 
 def exact_hessian(
@@ -19,8 +20,8 @@ def exact_hessian(
 ) -> Matrix:
     """∂²d/∂ψ² over the free parameters, (number free, number free).
 
-    Forward differences of an exact gradient, with a step of a ten-thousandth of a standard
-    error by the model Hessian: the relative error is of that order.
+    Forward differences of an exact gradient, with a step of 2·10⁻⁵ standard errors by the
+    model Hessian: the relative error is of that order.
     """
     index = np.flatnonzero(free)
     diagonal = np.diag(model)[index]
@@ -29,15 +30,18 @@ def exact_hessian(
     columns = []
     for i, step in zip(index, steps, strict=True):
         moved = at.copy()
-        moved[i] += step
+        moved[i] += max(step, _RESOLVED * abs(at[i]))
         columns.append((gradient(moved) - gradient_at)[index] / (moved[i] - at[i]))
     H = np.array(columns).reshape(len(index), len(index))
     return 0.5 * (H + H.T)
 
 
 def smallest_scaled_eigenvalue(hessian: Matrix) -> float:
-    """The smallest eigenvalue of a Hessian scaled to a unit diagonal; NaN without parameters."""
-    if not len(hessian):
+    """The smallest eigenvalue of a Hessian scaled to a unit diagonal.
+
+    NaN without parameters, and where the Hessian is not finite.
+    """
+    if not len(hessian) or not np.isfinite(hessian).all():
         return float("nan")
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
     return float(np.linalg.eigvalsh(hessian / np.outer(scale, scale))[0])

@@ -31,7 +31,7 @@ def minimize(
     evaluate: Callable[[Vector], Evaluation],
     start: Vector,
     *,
-    tolerance: float = 1e-9,
+    tolerance: float = 1e-8,
     max_evaluations: int = 200,
     radius: float = 20.0,
     report: Callable[[int, float], None] | None = None,
@@ -85,7 +85,7 @@ def minimize(
             report(evaluations, trial.value)
         noise = 1e-13 * (abs(at.value) + 1.0)
         actual = at.value - trial.value
-        good = np.isfinite(trial.value) and np.all(np.isfinite(trial.gradient))
+        good = _finite(trial)
         length = float(np.linalg.norm(step * scale))
         if good and at.exact is None:
             learned = _learn(learned, step, at, trial, scale)
@@ -106,6 +106,12 @@ def minimize(
             reason = "stalled"
             break
     return Search(x, at, _best_model(at, learned), evaluations, predicted, reason, radius)
+
+
+def _finite(at: Evaluation) -> bool:
+    return bool(
+        np.isfinite(at.value) and np.isfinite(at.gradient).all() and np.isfinite(at.hessian).all()
+    )
 
 
 def _best_model(at: Evaluation, learned: Matrix) -> Matrix:
