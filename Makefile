@@ -1,0 +1,48 @@
+# A fresh clone needs Python 3.11 or newer, make and a C++ compiler. Every target has its plain
+# commands in README.md or CONTRIBUTING.md.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CORE := pyproject.toml CMakeLists.txt $(wildcard src/core/*.* src/core/*/*.*)
+
+# Without ninja the core is built by make, which must be told to use all processors.
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
+
+.PHONY: demo test lint format bench clean
+
+demo: $(VENV)/.installed  ## fit a split-plot experiment from a CSV file
+	@mkdir -p build/demo
+	$(BIN)/henderson data oats --output build/demo/oats.csv
+	$(BIN)/henderson fit build/demo/oats.csv "yield ~ Variety * factor(nitro) + (1 | Block/Variety)"
+
+test: lint  ## everything that must pass before a change is merged
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: $(VENV)/.installed-for-tests  ## style, layers, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/.installed-for-tests  ## put the source in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-for-tests  ## time henderson and its peers
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what these targets made
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# Editable: changes of Python files take effect at once, those of the core install again.
+
+$(VENV)/.installed: $(CORE)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -e .
+	touch $@
+
+$(VENV)/.installed-for-tests: $(CORE)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -e ".[test]"
+	touch $@ $(VENV)/.installed

@@ -1,0 +1,90 @@
+"""The examples of the documentation run, file by file, and print what the pages show.
+
+In a page, ```python blocks run one after another in one namespace, and ```sh blocks are command
+lines of henderson, run in an empty folder; a ```text block right after one is its output.
+"""
+
+import io
+import re
+import shlex
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from henderson import cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ALL_PAGES = [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+# What depends on the last digits of a sum, and so on the machine.
+ROUNDING = re.compile(r"[\d.]+e-\d+|\d+ evaluations")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A block to run and the output that the page shows, if it does."""
+
+    language: str
+    code: str
+    output: str | None
+
+
+def examples(page: Path) -> list[Example]:
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for block in BLOCK.finditer(text):
+        following = BLOCK.match(text[block.end() :].lstrip("\n"))
+        output = following[2] if following and following[1] == "text" else None
+        if block[1] in {"python", "sh"}:
+            found.append(Example(block[1], block[2], output))
+    return found
+
+
+def run(example: Example, namespace: dict[str, object]) -> str:
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        if example.language == "python":
+            exec(example.code, namespace)
+        else:
+            for line in example.code.replace("\\\n", " ").splitlines():
+                run_command(shlex.split(line, comments=True))
+    return printed.getvalue()
+
+
+def run_command(words: list[str]) -> None:
+    if not words:
+        return
+    assert words[0] == "henderson", words
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert not ended.value.code
+
+
+def comparable(output: str) -> list[str]:
+    return [ROUNDING.sub("#", line).rstrip() for line in output.strip("\n").splitlines()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_and_print_what_it_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    namespace: dict[str, object] = {"__name__": page.stem}
+    for example in examples(page):
+        printed = run(example, namespace)
+        if example.output is not None:
+            assert comparable(printed) == comparable(example.output), example.code
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
