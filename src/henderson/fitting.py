@@ -1,6 +1,7 @@
 """The front door: check the arguments, estimate, wrap."""
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Literal
 
 from henderson.design.model_frame import PerRow
@@ -86,6 +87,11 @@ def fit(
             f"There is no method {method!r}. {did_you_mean(str(method).upper(), _METHODS)}"
             'Choose "ML" or "REML".'
         )
+    if control is not None and not isinstance(control, FitControl):
+        raise ModelError(
+            f"control must be a FitControl, not {control!r}. "
+            "For example control=hd.FitControl(max_evaluations=500)."
+        )
     specification = Specification(
         formula=parsed,
         family=chosen,
@@ -101,6 +107,10 @@ def fit(
 
 
 def _family(family: str | Family, link: str | Link | None) -> Family:
+    if link is not None and not isinstance(link, str | Link):
+        raise ModelError(
+            f'link must be a name or a link, not {link!r}. For example link="log".'
+        )
     name = link.name if isinstance(link, Link) else link
     if isinstance(family, str):
         return family_named(family, name)
@@ -118,11 +128,13 @@ def _family(family: str | Family, link: str | Link | None) -> Family:
 
 
 def _quadrature(nodes: int, family: Family, method: str) -> int:
-    if not isinstance(nodes, int) or isinstance(nodes, bool) or nodes < 1:
-        raise ModelError(f"quadrature must be a whole number of nodes, 1 or more, not {nodes!r}.")
+    if not isinstance(nodes, Integral) or isinstance(nodes, bool) or nodes < 1:
+        raise ModelError(
+            f"quadrature must be a whole number of nodes, 1 or more, not {nodes!r}."
+        )
     if nodes > 1 and method == "REML":
         raise ModelError(
             "Quadrature integrates the random effects only, so it cannot be restricted (REML). "
             'Use method="ML", or quadrature=1.'
         )
-    return 1 if family.is_quadratic else nodes  # the Laplace approximation is exact there
+    return 1 if family.is_quadratic else int(nodes)  # the Laplace approximation is exact there

@@ -142,7 +142,7 @@ class Evaluator:
         if not isinstance(found, Factor):
             return found.astype(np.float64, copy=False)
         if found.logical:
-            return found.codes.astype(np.float64)
+            return found.truth
         shown = ", ".join(map(repr, found.levels[:3]))
         raise DataError(
             f"Column {node.name!r} holds levels ({shown} ...), and a number is needed. "

@@ -34,6 +34,11 @@ class Factor:
         """Which rows have no level; shape (n,)."""
         return self.codes < 0
 
+    @property
+    def truth(self) -> Vector:
+        """1 for true and 0 for false, whichever of the two occur; shape (n,)."""
+        return self.keys[self.codes].astype(np.float64)
+
     def take(self, rows: NDArray[np.int64]) -> "Factor":
         """The factor at `rows`, with all its levels."""
         return _replace(self, self.codes[rows], self.keys)

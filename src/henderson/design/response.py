@@ -87,7 +87,7 @@ def _successes(
     if not isinstance(value, Factor):
         return evaluate.numbers(parse_expression(label)).copy(), None
     if value.logical:
-        return value.codes.astype(np.float64), ("FALSE", "TRUE")
+        return value.truth, ("FALSE", "TRUE")
     if len(value.levels) != 2:
         shown = ", ".join(map(repr, value.levels[:5]))
         raise DataError(

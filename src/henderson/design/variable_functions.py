@@ -181,7 +181,7 @@ def _as_numeric(evaluate: Evaluator, node: Call) -> Vector:
     if not isinstance(found, Factor):
         return found.astype(np.float64)
     if found.logical:
-        return found.codes.astype(np.float64)
+        return found.truth
     try:
         values = [float(level) for level in found.levels]
     except ValueError:

@@ -40,7 +40,9 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     """ML or REML estimates of a linear mixed model."""
     location = design.predictors[0]
     weights = None if np.all(design.response.size == 1.0) else design.response.size
-    scaled = _scale(location.fixed.matrix, design.response.y - location.offset, weights)
+    scaled = _scale(
+        location.fixed.matrix, design.response.y - location.offset, weights, design.label
+    )
     started = perf_counter()
     executor = ThreadExecutor(control.threads) if control.threads > 1 else SERIAL
     equations = MixedModelEquations(
@@ -83,7 +85,7 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     )
 
 
-def _scale(X: Matrix, y: Vector, weights: Vector | None) -> _Scaled:
+def _scale(X: Matrix, y: Vector, weights: Vector | None, label: str) -> _Scaled:
     basis = FixedBasis.of(X)
     n, p = X.shape
     if weights is None:
@@ -96,8 +98,8 @@ def _scale(X: Matrix, y: Vector, weights: Vector | None) -> _Scaled:
     unit = float(np.sqrt(np.sum(w * residual**2) / max(n - p, 1)))
     if not unit > 1e-10 * float(np.sqrt(np.mean(y**2))):
         raise DataError(
-            "The fixed effects fit the response exactly, so that no variance is left to "
-            "estimate. Leave out terms, or check the response."
+            f"The fixed effects fit the response {label!r} exactly, so that no variance is "
+            "left to estimate. Leave out terms, or check the response."
         )
     return _Scaled(basis, gamma, residual / unit, unit)
 

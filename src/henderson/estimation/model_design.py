@@ -49,6 +49,11 @@ class ModelDesign:
         return self.frame.n
 
     @property
+    def label(self) -> str:
+        """The response, as the user calls it."""
+        return "" if self.frame.response is None else self.frame.response.label
+
+    @property
     def is_linear(self) -> bool:
         """Gaussian with identity link and one residual variance: β and σ² have closed forms."""
         return self.family.is_quadratic and all(
@@ -132,11 +137,12 @@ def design_model(
     )
     model = ModelDesign(frame, family, response, (location, *others))
     if model.is_linear:
-        _refuse_confounding(location, frame.n, formula)
+        _refuse_confounding(location, response, observed.label, formula)
     if location.fixed.matrix.shape[1] >= frame.n:
+        richest = int(np.bincount(location.fixed.assign).argmax())
         raise DataError(
             f"There are {location.fixed.matrix.shape[1]} fixed effects and only {frame.n} rows. "
-            "Leave out terms, or use more data."
+            f"Most are of {location.fixed.terms[richest]!r}. Leave out terms, or use more data."
         )
     return model
 
@@ -157,9 +163,26 @@ def _refuse_constant(response: Response, label: str) -> None:
         )
 
 
-def _refuse_confounding(location: PredictorDesign, n: int, formula: Formula) -> None:
+def _constant_within(y: Vector, term: RandomDesign) -> bool:
+    if term.n_levels >= len(y) or term.effects[0] != "(Intercept)":
+        return False
+    of_level = np.empty(term.n_levels)
+    of_level[term.codes] = y
+    return np.array_equal(of_level[term.codes], y)
+
+
+def _refuse_confounding(
+    location: PredictorDesign, response: Response, label: str, formula: Formula
+) -> None:
     """In a linear model the residual is one effect a row: terms as rich are confounded with it."""
+    n = len(response.y)
     for term in location.random:
+        if _constant_within(response.y - location.offset, term):
+            raise DataError(
+                f"The response {label!r} is constant within every level of {term.group!r}: "
+                f"{term.term.text} fits it exactly and leaves no residual variance. Use one row "
+                "a level without this term, or check the response."
+            )
         if term.n_levels >= n:
             raise DataError(
                 f"The grouping factor {term.group!r} of {term.term.text} has {term.n_levels} "

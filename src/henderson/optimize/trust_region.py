@@ -66,8 +66,9 @@ def minimize(
     else:
         at, evaluations = resumed.evaluation, resumed.evaluations
         learned, radius = resumed.hessian - at.hessian, resumed.radius
-    if not len(x):
-        return Search(x, at, at.hessian, evaluations, 0.0, "converged", radius)
+    if not len(x) or not _finite(at):
+        reason = "stalled" if len(x) else "converged"
+        return Search(x, at, at.hessian, evaluations, 0.0, reason, radius)
     reason = "limit"
     predicted = np.inf
     while True:
@@ -109,9 +110,7 @@ def minimize(
 
 
 def _finite(at: Evaluation) -> bool:
-    return bool(
-        np.isfinite(at.value) and np.isfinite(at.gradient).all() and np.isfinite(at.hessian).all()
-    )
+    return all(np.isfinite(part).all() for part in (at.value, at.gradient, at.hessian))
 
 
 def _best_model(at: Evaluation, learned: Matrix) -> Matrix:
