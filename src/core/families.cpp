@@ -44,10 +44,12 @@ void kernel(const double* constants, const double* y, const double* size, const 
     Family<Order> family(constants);
     for (std::size_t i = 0; i < n; ++i) {
         const double w = weight[i];
-        const Full density = w == 0.0 ? Full(0.0) : [&]<int... I>(std::integer_sequence<int, I...>) -> Full {
+        const auto evaluate = [&]<int... I>(std::integer_sequence<int, I...>) -> Full {
             return family.template log_density<Link>(y[i], size[i],
                                                      variable<I, Order>(eta[i * K + I])...);
-        }(std::make_integer_sequence<int, K>());
+        };
+        const Full density =
+            w == 0.0 ? Full(0.0) : evaluate(std::make_integer_sequence<int, K>());
         value[i] = w * density.value;
         if constexpr (Order >= 1) store(density.d1, w, d1 + i * Full::n);
         if constexpr (Order >= 2) store(density.d2, w, d2 + i * count(Full::n, 2));
@@ -129,8 +131,8 @@ void log_density(std::string_view family, std::string_view link, const Input1& c
     const std::optional<Output2>* outputs[3] = {&d1, &d2, &d3};
     for (int degree = 1; degree <= order; ++degree) {
         const auto& output = *outputs[degree - 1];
-        check_shape(output && output->shape(0) == n &&
-                        output->shape(1) == static_cast<std::size_t>(count(static_cast<int>(K), degree)),
+        const auto columns = static_cast<std::size_t>(count(kernels->predictors, degree));
+        check_shape(output && output->shape(0) == n && output->shape(1) == columns,
                     "d1, d2, d3 must be given up to order, with n rows of packed derivatives.");
         derivatives[degree - 1] = output->data();
     }

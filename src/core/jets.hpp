@@ -18,7 +18,7 @@
 
 // Jets live in registers only when everything that takes one is inlined.
 #define HENDERSON_INLINE [[gnu::always_inline]] inline
-#define HENDERSON_INLINE_LAMBDA __attribute__((always_inline))
+#define HENDERSON_INLINED __attribute__((always_inline))
 
 namespace henderson {
 
@@ -95,13 +95,13 @@ template <unsigned Active, int Order, class First, class Second, class Third>
 HENDERSON_INLINE void for_each_derivative(First&& first, Second&& second,
                                                        Third&& third) {
     if constexpr (Order >= 1)
-        for_each<Active>([&]<int I>() HENDERSON_INLINE_LAMBDA {
+        for_each<Active>([&]<int I>() HENDERSON_INLINED {
             first.template operator()<I>();
             if constexpr (Order >= 2)
-                for_each<Active, I>([&]<int J>() HENDERSON_INLINE_LAMBDA {
+                for_each<Active, I>([&]<int J>() HENDERSON_INLINED {
                     second.template operator()<I, J>();
                     if constexpr (Order >= 3)
-                        for_each<Active, J>([&]<int K>() HENDERSON_INLINE_LAMBDA {
+                        for_each<Active, J>([&]<int K>() HENDERSON_INLINED {
                             third.template operator()<I, J, K>();
                         });
                 });
@@ -111,12 +111,14 @@ HENDERSON_INLINE void for_each_derivative(First&& first, Second&& second,
 template <unsigned Active, int Order>
 template <unsigned Fewer>
     requires(Fewer != Active && covers(Active, Fewer))
-HENDERSON_INLINE Jet<Active, Order>::Jet(const Jet<Fewer, Order>& f) : value(f.value), d1{}, d2{}, d3{} {
-    for_each_derivative<Fewer, Order>([&]<int I>() HENDERSON_INLINE_LAMBDA { at<I>() = f.template at<I>(); },
-                                      [&]<int I, int J>() HENDERSON_INLINE_LAMBDA { at<I, J>() = f.template at<I, J>(); },
-                                      [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA {
-                                          at<I, J, K>() = f.template at<I, J, K>();
-                                      });
+HENDERSON_INLINE Jet<Active, Order>::Jet(const Jet<Fewer, Order>& f)
+    : value(f.value), d1{}, d2{}, d3{} {
+    for_each_derivative<Fewer, Order>(
+        [&]<int I>() HENDERSON_INLINED { at<I>() = f.template at<I>(); },
+        [&]<int I, int J>() HENDERSON_INLINED { at<I, J>() = f.template at<I, J>(); },
+        [&]<int I, int J, int K>() HENDERSON_INLINED {
+            at<I, J, K>() = f.template at<I, J, K>();
+        });
 }
 
 // The independent variable number `I`.
@@ -152,12 +154,12 @@ HENDERSON_INLINE Jet<A, O> compose(const Taylor<O>& f, const Jet<A, O>& x) {
     Jet<A, O> c;
     c.value = f[0];
     for_each_derivative<A, O>(
-        [&]<int I>() HENDERSON_INLINE_LAMBDA { c.template at<I>() = f[1] * x.template at<I>(); },
-        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA {
+        [&]<int I>() HENDERSON_INLINED { c.template at<I>() = f[1] * x.template at<I>(); },
+        [&]<int I, int J>() HENDERSON_INLINED {
             c.template at<I, J>() = f[2] * x.template at<I>() * x.template at<J>() +
                                     f[1] * x.template at<I, J>();
         },
-        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA {
+        [&]<int I, int J, int K>() HENDERSON_INLINED {
             const double xi = x.template at<I>(), xj = x.template at<J>(), xk = x.template at<K>();
             c.template at<I, J, K>() =
                 f[3] * xi * xj * xk +
@@ -173,13 +175,13 @@ HENDERSON_INLINE Jet<(A | B), O> operator*(const Jet<A, O>& a, const Jet<B, O>& 
     Jet<(A | B), O> c;
     c.value = a.value * b.value;
     for_each_derivative<(A | B), O>(
-        [&]<int I>() HENDERSON_INLINE_LAMBDA {
+        [&]<int I>() HENDERSON_INLINED {
             double s = 0.0;
             if constexpr (covers(A, bit(I))) s += a.template at<I>() * b.value;
             if constexpr (covers(B, bit(I))) s += a.value * b.template at<I>();
             c.template at<I>() = s;
         },
-        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA {
+        [&]<int I, int J>() HENDERSON_INLINED {
             constexpr bool ai = covers(A, bit(I)), aj = covers(A, bit(J));
             constexpr bool bi = covers(B, bit(I)), bj = covers(B, bit(J));
             double s = 0.0;
@@ -189,7 +191,7 @@ HENDERSON_INLINE Jet<(A | B), O> operator*(const Jet<A, O>& a, const Jet<B, O>& 
             if constexpr (bi && bj) s += a.value * b.template at<I, J>();
             c.template at<I, J>() = s;
         },
-        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA {
+        [&]<int I, int J, int K>() HENDERSON_INLINED {
             constexpr bool ai = covers(A, bit(I)), aj = covers(A, bit(J)), ak = covers(A, bit(K));
             constexpr bool bi = covers(B, bit(I)), bj = covers(B, bit(J)), bk = covers(B, bit(K));
             double s = 0.0;
@@ -211,9 +213,13 @@ HENDERSON_INLINE Jet<(A | B), O> operator+(const Jet<A, O>& a, const Jet<B, O>& 
     Jet<(A | B), O> c = a;
     c.value += b.value;
     for_each_derivative<B, O>(
-        [&]<int I>() HENDERSON_INLINE_LAMBDA { c.template at<I>() += b.template at<I>(); },
-        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA { c.template at<I, J>() += b.template at<I, J>(); },
-        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA { c.template at<I, J, K>() += b.template at<I, J, K>(); });
+        [&]<int I>() HENDERSON_INLINED { c.template at<I>() += b.template at<I>(); },
+        [&]<int I, int J>() HENDERSON_INLINED {
+            c.template at<I, J>() += b.template at<I, J>();
+        },
+        [&]<int I, int J, int K>() HENDERSON_INLINED {
+            c.template at<I, J, K>() += b.template at<I, J, K>();
+        });
     return c;
 }
 
@@ -222,9 +228,13 @@ HENDERSON_INLINE Jet<(A | B), O> operator-(const Jet<A, O>& a, const Jet<B, O>& 
     Jet<(A | B), O> c = a;
     c.value -= b.value;
     for_each_derivative<B, O>(
-        [&]<int I>() HENDERSON_INLINE_LAMBDA { c.template at<I>() -= b.template at<I>(); },
-        [&]<int I, int J>() HENDERSON_INLINE_LAMBDA { c.template at<I, J>() -= b.template at<I, J>(); },
-        [&]<int I, int J, int K>() HENDERSON_INLINE_LAMBDA { c.template at<I, J, K>() -= b.template at<I, J, K>(); });
+        [&]<int I>() HENDERSON_INLINED { c.template at<I>() -= b.template at<I>(); },
+        [&]<int I, int J>() HENDERSON_INLINED {
+            c.template at<I, J>() -= b.template at<I, J>();
+        },
+        [&]<int I, int J, int K>() HENDERSON_INLINED {
+            c.template at<I, J, K>() -= b.template at<I, J, K>();
+        });
     return c;
 }
 

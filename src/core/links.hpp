@@ -32,8 +32,12 @@ struct IdentityLink {
     HENDERSON_INLINE static J mean(const J& eta) { return eta; }
     template <class J>
     HENDERSON_INLINE static J log_mean(const J& eta) { return log(eta); }
-    template <class J>
-    HENDERSON_INLINE static J log_complement(const J& eta) { return log(1.0 - eta); }
+    template <unsigned A, int O>
+    HENDERSON_INLINE static Jet<A, O> log_complement(const Jet<A, O>& eta) {
+        Jet<A, O> f = log(1.0 - eta);
+        f.value = std::log1p(-eta.value);
+        return f;
+    }
     template <class J>
     HENDERSON_INLINE static J bernoulli(double y, double n, const J& eta) {
         return bernoulli_from_logs<IdentityLink>(y, n, eta);
@@ -51,11 +55,11 @@ struct LogLink {
     // With the odds o = mu / (1 - mu): f' = -o, and o' = o (1 + o).
     template <unsigned A, int O>
     HENDERSON_INLINE static Jet<A, O> log_complement(const Jet<A, O>& eta) {
-        const double complement = -std::expm1(eta.value);
+        const double mu = std::exp(eta.value), complement = -std::expm1(eta.value);
         Taylor<O> f;
-        f[0] = std::log(complement);
+        f[0] = mu < 0.5 ? std::log1p(-mu) : std::log(complement);
         if constexpr (O >= 1) {
-            const double o = std::exp(eta.value) / complement;
+            const double o = mu / complement;
             f[1] = -o;
             if constexpr (O >= 2) f[2] = -o * (1.0 + o);
             if constexpr (O >= 3) f[3] = -o * (1.0 + o) * (1.0 + 2.0 * o);

@@ -79,7 +79,9 @@ HENDERSON_INLINE Jet<A, O> log1p_ratio(const Jet<A, O>& r) {
 template <unsigned A, int O>
 HENDERSON_INLINE Jet<A, O> expm1_minus(const Jet<A, O>& x) {
     Taylor<O> f;
-    const double v = x.value, expm1 = std::expm1(v);
+    const double v = x.value;
+    const double e = v < -1.0 ? std::exp(v) : 0.0;
+    const double expm1 = v < -1.0 ? e - 1.0 : std::expm1(v);
     if (std::abs(v) < 0.1) {
         double s = 0.0;
         for (int k = 11; k >= 2; --k) s = (s * v + 1.0) / k;
@@ -88,8 +90,8 @@ HENDERSON_INLINE Jet<A, O> expm1_minus(const Jet<A, O>& x) {
         f[0] = expm1 - v;
     }
     if constexpr (O >= 1) f[1] = expm1;
-    if constexpr (O >= 2) f[2] = expm1 + 1.0;
-    if constexpr (O >= 3) f[3] = expm1 + 1.0;
+    if constexpr (O >= 2) f[2] = v < -1.0 ? e : expm1 + 1.0;
+    if constexpr (O >= 3) f[3] = f[2];
     return compose(f, x);
 }
 
@@ -197,7 +199,8 @@ HENDERSON_INLINE Jet<A, O> stirling_remainder(const Jet<A, O>& log_a, double a) 
     return compose(stirling_remainder_taylor<O>(log_a.value, a), log_a);
 }
 
-// log Gamma(a + 1/2) - log Gamma(a) - log(a) / 2 as a function of x = log a; -1 / (8 a) for large a.
+// log Gamma(a + 1/2) - log Gamma(a) - log(a) / 2 as a function of x = log a: it is -1 / (8 a) for
+// large a.
 template <int O>
 Taylor<O> half_step_taylor(double x) {
     static constexpr std::array<double, 10> coefficients = [] {
@@ -229,24 +232,6 @@ Taylor<O> half_step_taylor(double x) {
         f[3] = g[3] * p * p * p + 3.0 * g[2] * p * p * q + (g[1] + 0.5) * p * q * (q - p) +
                above[3] - below[3];
     return f;
-}
-
-// log Gamma(e^x)
-template <int O>
-Taylor<O> log_gamma_exp_taylor(double x) {
-    const double a = std::exp(x);
-    Taylor<O> f = stirling_remainder_taylor<O>(x, a);
-    const double ax = a == 0.0 ? 0.0 : a * x;
-    f[0] += ax - 0.5 * x - a + half_log_two_pi;
-    if constexpr (O >= 1) f[1] += ax - 0.5;
-    if constexpr (O >= 2) f[2] += ax + a;
-    if constexpr (O >= 3) f[3] += ax + 2.0 * a;
-    return f;
-}
-
-template <unsigned A, int O>
-HENDERSON_INLINE Jet<A, O> log_gamma_exp(const Jet<A, O>& x) {
-    return compose(log_gamma_exp_taylor<O>(x.value), x);
 }
 
 inline bool in_table(double y, double limit) { return y < limit && y == std::floor(y); }

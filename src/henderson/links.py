@@ -169,12 +169,13 @@ class Probit(Link):
     def inverse(self, eta: Vector) -> InverseLink:
         """h = Φ(η), h′ = φ(η), h″ = −η h′, h‴ = (η² − 1) h′."""
         with np.errstate(under="ignore"):
-            dmu = np.exp(-0.5 * eta * eta) / np.sqrt(2.0 * np.pi)
+            z = np.clip(eta, -40.0, 40.0)  # φ is 0 beyond
+            dmu = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
             return InverseLink(
                 mu=special.ndtr(eta),
                 dmu=dmu,
-                d2mu=-eta * dmu,
-                d3mu=(eta * eta - 1.0) * dmu,
+                d2mu=-z * dmu,
+                d3mu=(z * z - 1.0) * dmu,
                 complement=special.ndtr(-eta),
             )
 

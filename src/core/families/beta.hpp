@@ -20,7 +20,8 @@ struct Beta {
     explicit Beta(const double*) {}
 
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(
+        double y, double, const Eta& eta, const Delta& delta) {
         const double log_y = std::log(y), log_rest = std::log1p(-y);
         const Eta log_mean = Link::log_mean(eta), log_complement = Link::log_complement(eta);
         const auto log_a = log_mean + delta, log_b = log_complement + delta;

@@ -19,7 +19,8 @@ struct Gamma {
     explicit Gamma(const double*) {}
 
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(
+        double y, double, const Eta& eta, const Delta& delta) {
         if (!Link::positive(eta.value)) return impossible<Joint<Eta, Delta>>();
         const double log_y = std::log(y);
         const Delta log_shape = -2.0 * delta;

@@ -15,7 +15,8 @@ struct Gaussian {
     explicit Gaussian(const double*) {}
 
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double size, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(
+        double y, double size, const Eta& eta, const Delta& delta) {
         const auto z = (y - Link::mean(eta)) * exp(-delta);
         const double precision = size == 1.0 ? 0.0 : 0.5 * std::log(size);
         return (-0.5 * size) * square(z) - delta + (precision - half_log_two_pi);

@@ -18,7 +18,8 @@ struct NegativeBinomial1 {
     explicit NegativeBinomial1(const double*) {}
 
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(
+        double y, double, const Eta& eta, const Delta& delta) {
         if (!Link::positive(eta.value)) return impossible<Joint<Eta, Delta>>();
         const auto tail = log_tail<Link>(y, eta, delta);
         if (y == 0.0) return tail;
@@ -29,7 +30,8 @@ struct NegativeBinomial1 {
 private:
     // -(y + mu / phi) log(1 + phi)
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE static Joint<Eta, Delta> log_tail(double y, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE static Joint<Eta, Delta> log_tail(double y, const Eta& eta,
+                                                       const Delta& delta) {
         const Eta mean = Link::mean(eta);
         if (delta.value <= 0.0) {
             const auto phi = exp(delta);

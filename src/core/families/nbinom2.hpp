@@ -1,7 +1,7 @@
 // y ~ negative binomial with mean mu and Var(y) = mu + mu^2 / phi, delta = log phi.
 //
-//   log f = y log mu - log y! + log[phi (phi + 1) ... (phi + y - 1) / phi^y] - (y + phi) log(1 + r),
-//   r = mu / phi
+//   log f = y log mu - log y! + log[phi (phi + 1) ... (phi + y - 1) / phi^y]
+//         - (y + phi) log(1 + r),   r = mu / phi
 //
 // in which each term has a limit as phi grows, and the sum goes to the Poisson log density.
 #pragma once
@@ -20,21 +20,28 @@ struct NegativeBinomial2 {
     explicit NegativeBinomial2(const double*) {}
 
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(
+        double y, double, const Eta& eta, const Delta& delta) {
         if (!Link::positive(eta.value)) return impossible<Joint<Eta, Delta>>();
-        const auto tail = log_tail<Link>(y, eta, delta);
-        if (y == 0.0) return tail;
-        return y * Link::log_mean(eta) + rising(y, delta) + tail - log_factorial(y);
+        const auto mixed = log_mixed<Link>(y, eta, delta);
+        return y == 0.0 ? mixed : mixed + rising(y, delta) - log_factorial(y);
     }
 
 private:
-    // -(y + phi) log(1 + mu / phi)
+    // y log mu - (y + phi) log(1 + r)
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE static Joint<Eta, Delta> log_tail(double y, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE static Joint<Eta, Delta> log_mixed(double y, const Eta& eta,
+                                                        const Delta& delta) {
         const Eta mean = Link::mean(eta);
         const auto r = mean * exp(-delta);
-        if (r.value <= 1.0) return -(y * r + mean) * log1p_ratio(r);
-        return -(y + exp(delta)) * softplus(Link::log_mean(eta) - delta);
+        if (r.value <= 1.0) {
+            const auto tail = -(y * r + mean) * log1p_ratio(r);
+            return y == 0.0 ? tail : y * Link::log_mean(eta) + tail;
+        }
+        // log(1 + r) = t + log(1 + 1 / r), t = log r: the terms y log mu cancel here
+        const auto t = Link::log_mean(eta) - delta;
+        const auto phi = exp(delta);
+        return y * delta - phi * t - (y + phi) * softplus(-t);
     }
 
     template <class Delta>

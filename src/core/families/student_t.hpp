@@ -21,8 +21,8 @@ struct StudentT {
     explicit StudentT(const double*) {}
 
     template <class Link, class Eta, class Delta, class LogDf>
-    HENDERSON_INLINE Joint<Eta, Delta, LogDf> log_density(double y, double, const Eta& eta, const Delta& delta,
-                                         const LogDf& log_df) {
+    HENDERSON_INLINE Joint<Eta, Delta, LogDf> log_density(
+        double y, double, const Eta& eta, const Delta& delta, const LogDf& log_df) {
         const LogDf log_half = log_df - log_two;
         const Taylor<Order>& half_step =
             half_step_(log_half.value, [](double x) { return half_step_taylor<Order>(x); });
@@ -34,7 +34,7 @@ private:
     // -(df + 1) / 2 log(1 + z^2 / df)
     template <class Eta, class Delta, class LogDf>
     HENDERSON_INLINE static Joint<Eta, Delta, LogDf> tail(const Eta& error, const Delta& delta,
-                                         const LogDf& log_df) {
+                                                          const LogDf& log_df) {
         const double z = error.value * std::exp(-delta.value);
         if (z * z <= std::exp(log_df.value)) {
             const auto squared = square(error * exp(-delta));
@@ -65,7 +65,8 @@ struct StudentTGivenDf {
         : free_(constants), log_df_(std::log(constants[0])) {}
 
     template <class Link, class Eta, class Delta>
-    HENDERSON_INLINE Joint<Eta, Delta> log_density(double y, double size, const Eta& eta, const Delta& delta) {
+    HENDERSON_INLINE Joint<Eta, Delta> log_density(
+        double y, double size, const Eta& eta, const Delta& delta) {
         return free_.template log_density<Link>(y, size, eta, delta, Constant<Order>(log_df_));
     }
 

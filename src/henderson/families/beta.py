@@ -72,16 +72,18 @@ class Beta(Family):
         y, phi = response.y, self.dispersion(eta)
         target, x = special.logit(y), special.logit(y)
         lower, upper = np.full_like(x, -700.0), np.full_like(x, 700.0)
-        for _ in range(60):
+        for _ in range(100):
             mu, complement = special.expit(x), special.expit(-x)
             a, b = mu * phi, complement * phi
             excess = special.digamma(a) - special.digamma(b) - target
+            found = np.abs(excess) <= 1e-12 * (1.0 + np.abs(target))
+            if found.all():
+                break
             lower, upper = np.where(excess < 0.0, x, lower), np.where(excess < 0.0, upper, x)
             slope = special.polygamma(1, a) + special.polygamma(1, b)
             step = x - excess / (slope * mu * complement * phi)
-            x = np.where((step > lower) & (step < upper), step, 0.5 * (lower + upper))
-            if np.all(np.abs(excess) < 1e-12 * (1.0 + np.abs(target))):
-                break
+            inside = (step > lower) & (step < upper)
+            x = np.where(found, x, np.where(inside, step, 0.5 * (lower + upper)))
         return self.link.link(special.expit(x))
 
     def check_response(self, response: Response, name: str, rows: Vector | None = None) -> None:
