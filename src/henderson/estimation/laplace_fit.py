@@ -14,7 +14,7 @@ from henderson.equations import (
     RandomTermMatrix,
     ThreadExecutor,
 )
-from henderson.errors import ModelError
+from henderson.errors import DataError, ModelError
 from henderson.estimation.control import FitControl
 from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
 from henderson.estimation.model_design import ModelDesign
@@ -75,6 +75,7 @@ def fit_laplace(
     """ML or REML estimates by the Laplace approximation; ML by quadrature if `nodes` > 1."""
     started = perf_counter()
     coefficients = _Coefficients.of(design)
+    _refuse_exact_fit(design, coefficients.bases[0])
     parameters = design.covariance_parameters()
     random = design.random_predictors
     terms = design.term_matrices()
@@ -135,6 +136,22 @@ def fit_laplace(
         certificate_of=partial(certify, search, gradient[free], hessian, exact=True),
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )
+
+
+def _refuse_exact_fit(design: ModelDesign, basis: FixedBasis) -> None:
+    """The density of a continuous response has no bound where the residuals are zero."""
+    if design.family.discrete:
+        return
+    with np.errstate(all="ignore"):
+        target = design.family.link.link(design.response.y) - design.predictors[0].offset
+    if not np.isfinite(target).all():
+        return
+    left = target - basis.Q @ (basis.Q.T @ target) / design.n
+    if not np.sum(left**2) > 1e-20 * np.sum(target**2):
+        raise DataError(
+            f"The fixed effects fit the response {design.label!r} exactly, so that no "
+            "dispersion is left to estimate. Leave out terms, or check the response."
+        )
 
 
 def _quadrature(
