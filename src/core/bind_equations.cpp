@@ -169,6 +169,13 @@ void bind_equations(nb::module_& m) {
                  need(int64_t(out.size()) == int64_t(which.levels) * which.k * which.k, "shape");
                  e.cross_product_blocks(term, out.data());
              })
+        .def("projected_blocks",
+             [](const Equations& e, In templates, Out out) {
+                 need(e.terms.size() == 1 && e.tail() == 0, "only for one term without a tail");
+                 need(int64_t(out.size()) == int64_t(e.q) * e.terms[0].k, "shape");
+                 nb::gil_scoped_release release;
+                 e.projected_blocks(templates.data(), out.data());
+             })
         .def("inverse_blocks", [](const Equations& e, int term, Out out) {
             const Term& which = e.terms.at(term);
             need(int64_t(out.size()) == int64_t(which.levels) * which.k * which.k, "shape");

@@ -99,6 +99,8 @@ class Equations {
     // out (levels, k, k) of a term: diagonal blocks of A, or of C^-1
     void cross_product_blocks(int term, double* out) const;
     void inverse_blocks(int term, double* out) const;
+    // out (levels, k, k) of the only term: A - A T C^-1 T' A by level
+    void projected_blocks(const double* templates, double* out) const;
 
   private:
     struct Node {

@@ -205,6 +205,35 @@ void Equations::copy_blocks(const std::vector<double>& from, int term, double* o
 
 void Equations::inverse_blocks(int term, double* out) const { copy_blocks(c_, term, out); }
 
+void Equations::projected_blocks(const double* templates, double* out) const {
+    const Term& term = terms.at(0);
+    int k = term.k;
+    std::vector<double> AT(k * k), half(k * k);
+    for (int level = 0; level < term.levels; ++level, out += k * k) {
+        const Node& node = nodes_[term.first_node + level];
+        const double* A = &a_[node.diagonal];
+        const double* C = &c_[node.diagonal];
+        for (int r = 0; r < k; ++r)
+            for (int c = 0; c < k; ++c) {
+                double sum = 0;
+                for (int i = 0; i < k; ++i) sum += A[i * k + r] * templates[i * k + c];
+                AT[r * k + c] = sum;
+            }
+        for (int r = 0; r < k; ++r)
+            for (int c = 0; c < k; ++c) {
+                double sum = 0;
+                for (int i = 0; i < k; ++i) sum += AT[r * k + i] * C[c * k + i];
+                half[r * k + c] = sum;
+            }
+        for (int r = 0; r < k; ++r)
+            for (int c = 0; c < k; ++c) {
+                double sum = A[c * k + r];
+                for (int i = 0; i < k; ++i) sum -= half[r * k + i] * AT[c * k + i];
+                out[r * k + c] = sum;
+            }
+    }
+}
+
 void Equations::cross_product_blocks(int term, double* out) const { copy_blocks(a_, term, out); }
 
 }  // namespace henderson

@@ -248,6 +248,16 @@ class MixedModelEquations:
         self.half_solve(border, A)
         return A
 
+    def projected_blocks(self) -> Blocks:
+        """The diagonal blocks of ZᵀV⁻¹Z by level, (g, k, k); of one term without a tail only.
+
+        After `invert`.
+        """
+        term = self.terms[0]
+        out = np.empty((term.levels, term.k, term.k))
+        self.parts[0].projected_blocks(self._templates, out)
+        return out
+
     def columns(self, term: int) -> slice:
         """Where a term's columns are in the order of elimination; of one part only."""
         position = self.order.index(term)

@@ -173,10 +173,11 @@ class GaussianLikelihood:
             changes = covariance_changes(self.parameters, theta)
             raw, c = self._average_information(templates, changes, fz, sigma2)
             hessian = raw - np.outer(c, c) / self.nu
-            if self.exact:
-                expected = self._by_level if self._one_factor else self._by_pairs
-                surplus = raw - expected(templates, changes, fz)
+            if self.exact and not self._one_factor:
+                surplus = raw - self._by_pairs(templates, changes, fz)
         equations.invert(keep_factor=False)
+        if with_hessian and self._one_factor and self.exact:
+            surplus = raw - self._by_level(changes, fz)
         weight = np.ones(p + 1)
         weight[:p] = 1.0 if self.restricted else 0.0
         weight[p] = 1.0 / sigma2
@@ -209,27 +210,25 @@ class GaussianLikelihood:
         information -= across[:-1].T @ across[:-1]
         return information / sigma2, across[-1] / sigma2
 
-    def _by_level(self, templates: Vector, changes: list[Blocks], fz: list[Matrix]) -> Matrix:
-        """tr(P∂ᵢV P∂ⱼV) of one factor, whose levels only meet through X.
+    def _by_level(self, changes: list[Blocks], fz: list[Matrix]) -> Matrix:
+        """tr(P∂ᵢV P∂ⱼV) of one factor, whose levels only meet through X; after `invert`.
 
-        K = ZᵀPZ is block-diagonal but for FFᵀ: Kⱼⱼ = Aⱼⱼ − AⱼⱼTC⁻¹ⱼⱼTᵀAⱼⱼ; F is that of REML.
+        K = ZᵀPZ is block-diagonal but for FFᵀ, which restricted likelihood takes away.
         """
-        (A,), (dG,), (k,) = self._blocks, changes, self.parameters.k
-        T = templates.reshape(k, k)
-        inner = np.linalg.inv(T.T @ A @ T + np.eye(k))
-        AT = A @ T
-        K = A - AT @ inner @ AT.transpose(0, 2, 1)
-        pairs = K.reshape(-1, k * k)
-        N = (pairs.T @ pairs).reshape(k, k, k, k)  # Σ Kⱼ[a, c] Kⱼ[b, d] with a c b d
-        if self.restricted and self.p:
-            F = fz[0][:, : self.p].reshape(-1, k, self.p)
-            FF = np.einsum("jap,jbp->jab", F, F).reshape(-1, k * k)
-            cross = (FF.T @ pairs).reshape(k, k, k, k)
+        (dG,), (k,), p = changes, self.parameters.k, self.p
+        K = self.equations.projected_blocks().reshape(-1, k * k)
+        N = (K.T @ K).reshape(k, k, k, k)  # Σ Kⱼ[a, c] Kⱼ[b, d], as a c b d
+        if self.restricted and p:
+            F = fz[0][:, :p].reshape(-1, k, p)
+            FF = (F[:, :, None, :] * F[:, None, :, :]).sum(axis=3).reshape(-1, k * k)
+            cross = (FF.T @ K).reshape(k, k, k, k)
             N = N - cross - cross.transpose(2, 3, 0, 1)
         half = np.tensordot(N, dG, axes=([1, 3], [1, 2]))  # over c and d: (a, b, nθ)
         out = np.tensordot(dG, half, axes=([1, 2], [0, 1]))
-        if self.restricted and self.p:
-            margins = np.einsum("jap,iab,jbq->ipq", F, dG, F, optimize=True)
+        if self.restricted and p:
+            by_row = F.reshape(-1, k * p)
+            H = (by_row.T @ by_row).reshape(k, p, k, p)  # Σ Fⱼ[a, r] Fⱼ[b, s], as a r b s
+            margins = np.tensordot(dG, H, axes=([1, 2], [0, 2]))
             out += np.tensordot(margins, margins, axes=([1, 2], [2, 1]))
         return out
 
