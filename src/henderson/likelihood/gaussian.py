@@ -215,22 +215,19 @@ class GaussianLikelihood:
 
         K = ZᵀPZ is block-diagonal but for FFᵀ, which restricted likelihood takes away.
         """
-        (dG,), (k,), p = changes, self.parameters.k, self.p
+        (k,), p = self.parameters.k, self.p
+        D = changes[0].reshape(-1, k * k)
         K = self.equations.projected_blocks().reshape(-1, k * k)
-        N = (K.T @ K).reshape(k, k, k, k)  # Σ Kⱼ[a, c] Kⱼ[b, d], as a c b d
-        if self.restricted and p:
-            F = fz[0][:, :p].reshape(-1, k, p)
-            FF = (F[:, :, None, :] * F[:, None, :, :]).sum(axis=3).reshape(-1, k * k)
-            cross = (FF.T @ K).reshape(k, k, k, k)
-            N = N - cross - cross.transpose(2, 3, 0, 1)
-        half = np.tensordot(N, dG, axes=([1, 3], [1, 2]))  # over c and d: (a, b, nθ)
-        out = np.tensordot(dG, half, axes=([1, 2], [0, 1]))
-        if self.restricted and p:
-            by_row = F.reshape(-1, k * p)
-            H = (by_row.T @ by_row).reshape(k, p, k, p)  # Σ Fⱼ[a, r] Fⱼ[b, s], as a r b s
-            margins = np.tensordot(dG, H, axes=([1, 2], [0, 2]))
-            out += np.tensordot(margins, margins, axes=([1, 2], [2, 1]))
-        return out
+        N = K.T @ K  # Σ Kⱼ[a, c] Kⱼ[b, d], as (a c, b d)
+        if not (self.restricted and p):
+            return D @ _regroup(N, k) @ D.T
+        F = fz[0][:, :p].reshape(-1, k, p)
+        FF = (F[:, :, None, :] * F[:, None, :, :]).sum(axis=3).reshape(-1, k * k)
+        cross = FF.T @ K
+        by_row = F.reshape(-1, k * p)
+        margins = D @ _regroup(by_row.T @ by_row, k, p)  # Fⱼᵀ∂ᵢG Fⱼ summed, (nθ, p p)
+        turned = margins.reshape(-1, p, p).transpose(0, 2, 1).reshape(-1, p * p)
+        return D @ _regroup(N - cross - cross.T, k) @ D.T + margins @ turned.T
 
     def _by_pairs(self, templates: Vector, changes: list[Blocks], fz: list[Matrix]) -> Matrix:
         """tr(P∂ᵢV P∂ⱼV) by K = ZᵀPZ in full: Σ over pairs of levels of tr(∂ᵢG Kⱼₗ ∂ⱼG Kₗⱼ)."""
@@ -246,9 +243,9 @@ class GaussianLikelihood:
                 block = K[equations.columns(s), equations.columns(t)]
                 pairs = block.reshape(term.levels, term.k, met.levels, met.k)
                 flat_pairs = pairs.transpose(0, 2, 1, 3).reshape(-1, term.k * met.k)
-                N = (flat_pairs.T @ flat_pairs).reshape(term.k, met.k, term.k, met.k)
-                half = np.tensordot(N, changes[t], axes=([1, 3], [1, 2]))  # (k, k, nθ of t)
-                value = np.tensordot(changes[s], half, axes=([1, 2], [0, 1]))
+                N = _regroup(flat_pairs.T @ flat_pairs, term.k, met.k)
+                left = changes[s].reshape(-1, term.k**2)
+                value = left @ N @ changes[t].reshape(-1, met.k**2).T
                 out[at, parameters.slices[t]] = value
                 out[parameters.slices[t], at] = value.T
         return out
@@ -303,6 +300,12 @@ class GaussianLikelihood:
             u=u,
             sigma_slope=slope,
         )
+
+
+def _regroup(products: Matrix, k: int, m: int | None = None) -> Matrix:
+    """Σ M[a, r] M[b, s] from (a r, b s) to (a b, r s); a and b below k, r and s below m."""
+    m = k if m is None else m
+    return products.reshape(k, m, k, m).transpose(0, 2, 1, 3).reshape(k * k, m * m)
 
 
 def _nowhere(count: int) -> Evaluation:
