@@ -20,7 +20,7 @@ def require_ordinary(size: float, name: str) -> None:
     """
     if size == 0.0 or SMALLEST <= size <= LARGEST:
         return
-    problem = "too large" if size > LARGEST else "too close to zero, all of them,"
+    problem = "too large" if size > LARGEST else "too small"
     raise DataError(
         f"{name!r} has values up to {size:.3g} in size, {problem} to compute with. "
         "Change its unit: multiply by a power of ten that brings them near 1."
