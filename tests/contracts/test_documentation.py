@@ -22,7 +22,7 @@ ALL_PAGES = [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # What depends on the last digits of a sum, and so on the machine.
-ROUNDING = re.compile(r"[\d.]+e-\d+|\d+ evaluations")
+ROUNDING = re.compile(r"[\d.]+e-\d+|eigenvalue \S+|\d+ evaluations")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,88 +1,102 @@
-"""Every covariance structure from the registry keeps what its interface promises."""
+"""Every structure of the registry: derivatives, round trips, signs, boundaries."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from henderson.arrays import Vector
-from henderson.covariance import STRUCTURES, CovarianceStructure
+from henderson.covariance import STRUCTURES, CovarianceStructure, Unstructured, structure_named
+from henderson.errors import FormulaError
+from henderson.likelihood.parameters import CovarianceParameters
 
-every_structure = pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
-sizes = st.integers(1, 5)
-seeds = st.integers(0, 10_000)
-
-
-def parameters(structure: CovarianceStructure, k: int, seed: int) -> Vector:
-    return np.random.default_rng(seed).standard_normal(structure.n_parameters(k))
+ALL = [*STRUCTURES.values(), Unstructured(order=(2, 0, 1))]
+NAMES = [*STRUCTURES, "us, pivoted"]
 
 
-@every_structure
-@given(k=sizes, seed=seeds)
-def test_the_factor_is_lower_triangular(
-    structure: CovarianceStructure, k: int, seed: int
+def sizes(structure: CovarianceStructure) -> list[int]:
+    return [3] if getattr(structure, "order", None) else [1, 2, 3, 5]
+
+
+@pytest.mark.parametrize("structure", ALL, ids=NAMES)
+def test_derivatives_of_the_factor_are_those_of_its_values(
+    structure: CovarianceStructure,
 ) -> None:
-    factor = structure.factor(parameters(structure, k, seed), k)
-    assert factor.shape == (k, k)
-    assert np.array_equal(factor, np.tril(factor))
+    rng = np.random.default_rng(3)
+    for k in sizes(structure):
+        theta = rng.normal(size=structure.n_parameters(k))
+        derivatives = structure.factor_derivatives(theta, k)
+        assert derivatives.shape == (len(theta), k, k)
+        for i, e in enumerate(np.eye(len(theta))):
+            h = 1e-5
+            numeric = structure.factor(theta + h * e, k) - structure.factor(theta - h * e, k)
+            assert_allclose(derivatives[i], numeric / (2 * h), rtol=1e-8, atol=1e-9)
 
 
-@every_structure
-@given(k=sizes, seed=seeds)
-def test_its_derivatives_agree_with_differences(
-    structure: CovarianceStructure, k: int, seed: int
+@pytest.mark.parametrize("structure", ALL, ids=NAMES)
+def test_canonical_parameters_keep_the_covariance_and_have_positive_scales(
+    structure: CovarianceStructure,
 ) -> None:
-    theta, step = parameters(structure, k, seed), 1e-3
-    derivatives = structure.factor_derivatives(theta, k)
-    assert derivatives.shape == (len(theta), k, k)
-    for i, derivative in enumerate(derivatives):
-        move = step * np.eye(len(theta))[i]
-        one, two = (
-            (structure.factor(theta + s * move, k) - structure.factor(theta - s * move, k))
-            / (2.0 * s * step)
-            for s in (1, 2)
-        )
-        assert_allclose(derivative, (4.0 * one - two) / 3.0, rtol=1e-8, atol=1e-9)
+    rng = np.random.default_rng(4)
+    for k in sizes(structure):
+        for zero in (False, True):
+            theta = rng.normal(size=structure.n_parameters(k))
+            elements = [element for element, _ in structure.scales(k)]
+            if zero:
+                theta[elements[0]] = 0.0
+            T = structure.factor(theta, k)
+            canonical = structure.canonical(theta, k)
+            again = structure.factor(canonical, k)
+            assert_allclose(again @ again.T, T @ T.T, atol=1e-12)
+            assert np.all(canonical[elements] >= 0.0)
+            assert_allclose(structure.canonical(canonical, k), canonical, atol=1e-12)
 
 
-@every_structure
-@given(k=sizes, seed=seeds, zeros=st.booleans())
-def test_the_canonical_form_keeps_the_covariance(
-    structure: CovarianceStructure, k: int, seed: int, zeros: bool
-) -> None:
-    theta = parameters(structure, k, seed)
-    if zeros:
-        for element, _ in structure.scales(k)[::2]:
-            theta[element] = 0.0
-    fixed = structure.canonical(theta, k)
-    before, after = structure.factor(theta, k), structure.factor(fixed, k)
-    assert_allclose(after @ after.T, before @ before.T, rtol=1e-9, atol=1e-12)
-    assert all(fixed[element] >= 0.0 for element, _ in structure.scales(k))
-    assert_allclose(structure.canonical(fixed, k), fixed, atol=1e-12)
+@pytest.mark.parametrize("structure", ALL, ids=NAMES)
+def test_parameters_of_a_covariance_give_it_back(structure: CovarianceStructure) -> None:
+    rng = np.random.default_rng(5)
+    for k in sizes(structure):
+        theta = structure.canonical(rng.normal(size=structure.n_parameters(k)), k)
+        T = structure.factor(theta, k)
+        assert_allclose(structure.parameters_near(T @ T.T), theta, rtol=1e-9)
 
 
-@every_structure
-@given(k=sizes, seed=seeds)
-def test_a_start_near_a_covariance_of_its_kind_is_that_covariance(
-    structure: CovarianceStructure, k: int, seed: int
-) -> None:
-    theta = parameters(structure, k, seed)
-    for element, _ in structure.scales(k):
-        theta[element] = 0.5 + abs(theta[element])
-    factor = structure.factor(theta, k)
-    again = structure.factor(structure.parameters_near(factor @ factor.T), k)
-    assert_allclose(again @ again.T, factor @ factor.T, rtol=1e-8, atol=1e-10)
-
-
-@every_structure
-@given(k=sizes, seed=seeds)
-def test_a_scale_of_zero_is_a_boundary_of_its_effect(
-    structure: CovarianceStructure, k: int, seed: int
-) -> None:
-    theta = structure.canonical(parameters(structure, k, seed), k)
-    assert structure.free(theta, k).all()
-    for element, _ in structure.scales(k):
+@pytest.mark.parametrize("structure", ALL, ids=NAMES)
+def test_a_scale_of_zero_is_not_free_and_others_are(structure: CovarianceStructure) -> None:
+    for k in sizes(structure):
+        theta = structure.canonical(np.ones(structure.n_parameters(k)), k)
+        assert structure.free(theta, k).all()
+        element, _ = structure.scales(k)[-1]
         theta[element] = 0.0
-    theta = structure.canonical(theta, k)
-    assert not any(structure.free(theta, k)[element] for element, _ in structure.scales(k)[:1])
+        assert not structure.free(structure.canonical(theta, k), k)[element]
+
+
+def test_effects_with_small_pivots_go_last() -> None:
+    G = np.diag([1e-6, 4.0, 1.0])
+    plain = Unstructured()
+    theta = plain.parameters_near(G)
+    pivoted = plain.pivoted(theta, np.ones(3))
+    assert pivoted.order == (1, 2, 0)
+    moved = pivoted.parameters_near(G)
+    T = pivoted.factor(moved, 3)
+    assert_allclose(T @ T.T, G, atol=1e-12)
+    assert pivoted.pivoted(moved, np.ones(3)) is pivoted
+
+
+def test_translation_between_parameters_has_the_right_derivative() -> None:
+    rng = np.random.default_rng(6)
+    there = CovarianceParameters((Unstructured(),), (3,))
+    here = CovarianceParameters((Unstructured((2, 0, 1)),), (3,))
+    theta = here.canonical(rng.normal(size=6))
+    moved, jacobian = here.translation(theta, there)
+    assert_allclose(there.covariances(moved)[0], here.covariances(theta)[0], atol=1e-12)
+    for i, e in enumerate(np.eye(6)):
+        up, down = (
+            there.parameters_near(here.covariances(theta + s * 1e-6 * e)) for s in (1, -1)
+        )
+        assert_allclose(jacobian[:, i], (up - down) / 2e-6, rtol=1e-5, atol=1e-7)
+
+
+def test_an_unknown_structure_is_shown_in_the_formula_with_the_nearest_name() -> None:
+    with pytest.raises(
+        FormulaError, match=r"'diagg'(.|\n)*\^\^\^\^\^(.|\n)*Did you mean 'diag'"
+    ):
+        structure_named("diagg", "y ~ diagg(x | g)", 4)
