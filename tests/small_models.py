@@ -27,7 +27,7 @@ class SmallModel:
         return len(self.X)
 
     @property
-    def Z(self) -> Matrix:
+    def Z(self) -> Matrix:  # noqa: N802
         return dense_z(self.terms, self.n, self.n_predictors)
 
     def Lambda(self, theta: np.ndarray) -> np.ndarray:  # noqa: N802

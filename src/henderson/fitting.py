@@ -50,8 +50,8 @@ def fit(
         A column, an expression or one value a row. Gaussian: precision, Var(e) = σ²/w.
         Binomial: number of trials. Otherwise they multiply the log-likelihood of the row.
     offset
-        A column, an expression such as ``"log(effort)"`` or one value a row: a known part of the
-        linear predictor.
+        A column, an expression such as ``"log(effort)"`` or one value a row: a known part of
+        the linear predictor.
     quadrature
         Nodes of adaptive Gauss-Hermite quadrature for each random effect, for models with one
         grouping factor; 1 is the Laplace approximation.

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.small_models import PATTERNS, SmallModel, small_model
 
 from henderson.equations import MixedModelEquations, RandomTermMatrix, ThreadExecutor
 from henderson.likelihood.packing import pairs
 from henderson.likelihood.parameters import flat
+from tests.small_models import PATTERNS, SmallModel, small_model
 
 LAYOUTS = [(1, None), (1, 1), (1, 2), (3, 1), (3, 2)]  # parts, leaf terms
 CASES = [(p, layout) for p in PATTERNS for layout in LAYOUTS]

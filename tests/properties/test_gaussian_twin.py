@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.small_models import PATTERNS, SmallModel, small_model
 
 from henderson.equations import MixedModelEquations, ThreadExecutor
 from henderson.likelihood.chain_rule import factor_curvature
 from henderson.likelihood.gaussian import GaussianLikelihood
+from tests.small_models import PATTERNS, SmallModel, small_model
 
 
 def dense_deviance(

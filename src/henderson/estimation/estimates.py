@@ -1,4 +1,4 @@
-"""Everything a fit learned, frozen. Results, predictions and tests are functions of this record."""
+"""Everything a fit learned, frozen: results, predictions and tests are functions of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

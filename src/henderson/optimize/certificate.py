@@ -37,8 +37,8 @@ class Certificate:
     """Evidence that the estimates maximize the likelihood.
 
     `gradient` is the largest element of the deviance's gradient over the free parameters, each
-    times that parameter's standard error. `smallest_eigenvalue` is of the Hessian scaled to a unit
-    diagonal, over the free parameters (those not at a boundary); `hessian` says which Hessian.
+    times that parameter's standard error. `smallest_eigenvalue` is of the Hessian scaled to a
+    unit diagonal, over the free parameters (those not at a boundary); `hessian` says which.
     """
 
     outcome: Outcome

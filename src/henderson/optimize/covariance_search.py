@@ -1,7 +1,7 @@
 """The search over covariances, in parameters that suit them.
 
-A first search goes near the optimum; there, parameters whose pivots have become small are put last
-(see `Unstructured`), and a second search finishes in the better parameters.
+A first search goes near the optimum; there, parameters whose pivots have become small are put
+last (see `Unstructured`), and a second search finishes in the better parameters.
 """
 
 from collections.abc import Callable, Sequence

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from henderson.arrays import Matrix, Vector
 
 _STEP = 2e-5  # in units of 1/√H, about a standard error
+_FLAT_STEP = 1e-12  # of the largest diagonal: less is taken as that for the step
+_FLAT = 1e-14  # of the largest diagonal: less is rounding
 _RESOLVED = 1e-9  # of a parameter: the least step that leaves its difference some digits
 
 
@@ -25,8 +27,8 @@ def exact_hessian(
     """
     index = np.flatnonzero(free)
     diagonal = np.diag(model)[index]
-    positive = diagonal > 1e-12 * np.abs(diagonal).max(initial=1e-300)
-    steps = _STEP / np.sqrt(np.where(positive, diagonal, 1.0))
+    least = _FLAT_STEP * np.abs(diagonal).max(initial=1e-300)
+    steps = np.minimum(_STEP / np.sqrt(np.maximum(diagonal, least)), 1.0)
     columns = []
     for i, step in zip(index, steps, strict=True):
         moved = at.copy()
@@ -39,12 +41,18 @@ def exact_hessian(
 def smallest_scaled_eigenvalue(hessian: Matrix) -> float:
     """The smallest eigenvalue of a Hessian scaled to a unit diagonal.
 
-    NaN without parameters, and where the Hessian is not finite.
+    A parameter without curvature of its own, such as the logarithm of a dispersion without end,
+    has the eigenvalue 0: its products with others are rounding. NaN without parameters, and
+    where the Hessian is not finite.
     """
     if not len(hessian) or not np.isfinite(hessian).all():
         return float("nan")
-    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
-    return float(np.linalg.eigvalsh(hessian / np.outer(scale, scale))[0])
+    diagonal = np.abs(np.diag(hessian))
+    curved = diagonal > _FLAT * diagonal.max()
+    scale = np.sqrt(diagonal[curved])
+    scaled = hessian[np.ix_(curved, curved)] / np.outer(scale, scale)
+    values = np.linalg.eigvalsh(scaled)
+    return float(min(values.min(initial=np.inf), np.inf if curved.all() else 0.0))
 
 
 def covariance_of(hessian: Matrix) -> Matrix:
