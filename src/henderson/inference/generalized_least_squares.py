@@ -1,0 +1,92 @@
+"""Generalized least squares at the estimates, and how its information moves with V.
+
+    Φ = (XᵀV⁻¹X)⁻¹,   V = σ²(W⁻¹ + ZΓZᵀ),   Γ = ΛΛᵀ
+
+A change of V by σ²Z∆Zᵀ, ∆ block-diagonal with one matrix D in all levels of a term, changes the
+information XᵀV⁻¹X by −σ² XᵀV⁻¹Z∆ZᵀV⁻¹X. In coordinates in which Φ is I, X T with TTᵀ = Φ:
+
+    change = −Fᵀ∆F,   F = σ ZᵀV⁻¹XT
+
+F is (q, p): nothing has a row for each observation but X itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.equations import MixedModelEquations, RandomTermMatrix
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.prediction_error import lower_factor
+from henderson.likelihood.fixed_basis import FixedBasis
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralizedLeastSquares:
+    """The linear model's equations at its estimates, factored.
+
+    `root` T (p, p) has TTᵀ = Φ. `F` (q, p) is in the equations' order. `spread[t]`
+    (k, k, p, p) is Σ over the levels of term t of F[a, r] F[b, s], as a b r s.
+    """
+
+    equations: MixedModelEquations
+    templates: Vector  # T of all terms relative to σ, one after another
+    root: Matrix
+    F: Matrix
+    spread: tuple[NDArray[np.float64], ...]
+
+    @classmethod
+    def of(cls, estimates: Estimates) -> Self:
+        """Assemble and factor; for models with one residual variance."""
+        location = estimates.location
+        X, n = location.fixed.matrix, estimates.response.y.size
+        sigma = float(np.exp(estimates.predictors["dispersion"].beta[0]))
+        terms = [
+            RandomTermMatrix(
+                predictor=0,
+                k=term.design.n_effects,
+                levels=term.design.n_levels,
+                codes=term.design.codes,
+                values=term.design.values,
+                columns=term.design.columns,
+            )
+            for term in location.terms
+        ]
+        factors = [lower_factor(term.covariance / sigma**2) for term in location.terms]
+        templates = np.concatenate([T.ravel() for T in factors]) if factors else np.empty(0)
+        basis = FixedBasis.of(X)
+        weighted = basis.Q * estimates.response.size[:, None]
+        equations = MixedModelEquations(terms, n, 1)
+        equations.cross_products([estimates.response.size[:, None]])
+        zx = equations.z_transpose_times([weighted[:, None, :]])
+        border = equations.scale(zx, templates, transposed=True)
+        gram = basis.Q.T @ weighted
+        equations.factor(templates, border, gram)
+        half = np.linalg.inv(np.linalg.cholesky(gram)).T  # of (QᵀV₀⁻¹Q)⁻¹, V = σ²V₀
+        x = [piece @ half for piece in border]
+        equations.back_solve(x)
+        back = equations.multiply(equations.scale(x, templates, transposed=False))
+        F = zx[0] @ half - back[0]
+        spread = tuple(
+            np.einsum("gar,gbs->abrs", block, block, optimize=True)
+            for block in equations.by_term([F])
+        )
+        root = sigma * (solve_triangular(basis.R, half) if half.size else half)
+        return cls(equations, templates, root, F, spread)
+
+    def information_changes(self, term: int, D: Blocks) -> Blocks:
+        """Fᵀ∆F of matrices D (m, k, k) in one term, (m, p, p): the information lost."""
+        return np.tensordot(D, self.spread[term], axes=([1, 2], [0, 1]))
+
+    def whiten(self, L: Matrix) -> Matrix:
+        """LT, (r, p): Lβ̂ has covariance LT(LT)ᵀ."""
+        return L @ self.root
+
+
+def stacked(blocks: Sequence[Blocks], p: int) -> Blocks:
+    """Derivatives of several terms one after another, (m, p, p); none is an empty array."""
+    return np.concatenate(blocks) if blocks else np.empty((0, p, p))

@@ -1,0 +1,292 @@
+"""Linear functions Lβ of the fixed effects: estimates, covariance, degrees of freedom, tests.
+
+    t = l'β̂ / √(l'Φl)  ~  t(ν),      F = (Lβ̂)ᵀ(LΦLᵀ)⁻¹Lβ̂ / q  ~  F(q, ν)
+
+The methods differ in ν, and Kenward-Roger's in Φ and in a factor of F, too. Everything tested
+in the package, a coefficient, a mean, a contrast, a term, is rows of L.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol, final
+
+import numpy as np
+from scipy.special import chdtrc, fdtrc
+
+from henderson.arrays import Matrix, Vector
+from henderson.errors import ModelError, did_you_mean
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.prediction_error import coefficients_of
+from henderson.inference.satterthwaite import Satterthwaite
+
+_RANK = 1e-8  # singular values of whitened rows, relative to the largest
+
+
+class DegreesOfFreedom(Protocol):
+    """A method: the covariance of β̂ it uses, and ν of one and of several linear functions."""
+
+    @property
+    def name(self) -> str:
+        """As in `ddf`."""
+        ...
+
+    @property
+    def vcov(self) -> Matrix:
+        """(p, p)."""
+        ...
+
+    def df(self, L: Matrix) -> Vector:
+        """ν of each row of L (r, p); shape (r,)."""
+        ...
+
+    def joint(self, L: Matrix) -> tuple[float, float]:
+        """F of independent rows L (q, p), and its denominator's ν."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinearEstimates:
+    """Lβ̂ of r linear functions, on the scale of the linear predictor."""
+
+    L: Matrix  # (r, p)
+    estimate: Vector  # (r,)
+    vcov: Matrix  # (r, r); Kenward-Roger: adjusted
+    df: Vector  # (r,), infinite for a normal reference
+    ddf: str  # the method
+
+    @property
+    def std_error(self) -> Vector:
+        """Standard errors, (r,)."""
+        return np.sqrt(np.diag(self.vcov))
+
+
+@dataclass(frozen=True, slots=True)
+class JointTest:
+    """F of Lβ = 0; with infinite denominator degrees of freedom, chi-squared over its own."""
+
+    statistic: float  # F; NaN where there is nothing to test
+    df1: int  # rank of L
+    df2: float
+    p_value: float
+    ddf: str
+
+    @property
+    def chi2(self) -> float:
+        """F times its numerator's degrees of freedom."""
+        return self.statistic * self.df1
+
+
+def linear_estimates(
+    estimates: Estimates, L: Matrix, *, ddf: str | DegreesOfFreedom | None = None
+) -> LinearEstimates:
+    """Estimates, covariance and degrees of freedom of the linear functions Lβ.
+
+    Parameters
+    ----------
+    estimates
+        A fitted model.
+    L : (r, p) array
+        One function a row, over the coefficients of the location.
+    ddf
+        How degrees of freedom are found: see `degrees_of_freedom`, which also makes the method
+        once for several calls. None is the default of the model.
+
+    Returns
+    -------
+    LinearEstimates
+        `estimate`, `vcov`, `df`, on the scale of the linear predictor.
+
+    Raises
+    ------
+    ModelError
+        For a method that does not exist or does not fit the model, or L of another width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import henderson as hd
+    >>> model = hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"))
+    >>> slope = linear_estimates(model.estimates, np.array([[0.0, 1.0]]), ddf="satterthwaite")
+    >>> slope.estimate.round(3), slope.std_error.round(3), slope.df.round(1)
+    (array([10.467]), array([1.546]), array([17.]))
+    """
+    L = _checked(estimates, L)
+    method = degrees_of_freedom(estimates, ddf)
+    return LinearEstimates(
+        L=L,
+        estimate=L @ estimates.location.beta,
+        vcov=L @ method.vcov @ L.T,
+        df=method.df(L),
+        ddf=method.name,
+    )
+
+
+def joint_test(
+    estimates: Estimates, L: Matrix, *, ddf: str | DegreesOfFreedom | None = None
+) -> JointTest:
+    """F-test of Lβ = 0.
+
+    Parameters
+    ----------
+    estimates
+        A fitted model.
+    L : (r, p) array
+        One function a row, over the coefficients of the location. Rows that others determine
+        change nothing.
+    ddf
+        As in `linear_estimates`.
+
+    Returns
+    -------
+    JointTest
+        `statistic`, `df1` (the rank of L), `df2`, `p_value`.
+
+    Raises
+    ------
+    ModelError
+        For a method that does not exist or does not fit the model, or L of another width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import henderson as hd
+    >>> model = hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"))
+    >>> test = joint_test(model.estimates, np.array([[0.0, 1.0]]), ddf="satterthwaite")
+    >>> round(test.statistic, 2), test.df1, round(test.df2, 1)
+    (45.85, 1, 17.0)
+    """
+    method = degrees_of_freedom(estimates, ddf)
+    L = _independent_rows(_checked(estimates, L), method.vcov)
+    q = len(L)
+    if q == 0:
+        return JointTest(np.nan, 0, np.nan, np.nan, method.name)
+    statistic, df2 = method.joint(L)
+    p = chdtrc(q, q * statistic) if np.isinf(df2) else fdtrc(q, df2, statistic)
+    return JointTest(statistic, q, df2, float(p), method.name)
+
+
+def degrees_of_freedom(
+    estimates: Estimates, ddf: str | DegreesOfFreedom | None = None
+) -> DegreesOfFreedom:
+    """The method named `ddf` for a model, or the model's default; a method made is itself.
+
+    Raises
+    ------
+    ModelError
+        For a method that does not exist, or does not fit the model.
+
+    Notes
+    -----
+    "satterthwaite": by moments of the variance estimates; linear models.
+    "residual": n − p for all; "infinite": the normal distribution.
+    """
+    if ddf is None:
+        ddf = default_method(estimates)
+    if not isinstance(ddf, str):
+        return ddf
+    if ddf not in METHODS:
+        known = list(METHODS)
+        raise ModelError(
+            f"There is no method {ddf!r} for degrees of freedom. {did_you_mean(ddf, known)}"
+            f"Choose one of {', '.join(map(repr, known))}."
+        )
+    return METHODS[ddf](estimates)
+
+
+def default_method(estimates: Estimates) -> str:
+    """Satterthwaite for linear models, else infinite."""
+    return "satterthwaite" if is_linear(estimates) else "infinite"
+
+
+def is_linear(estimates: Estimates) -> bool:
+    """Whether the model is Gaussian with the identity link and one residual variance."""
+    return estimates.family.is_quadratic and all(
+        each.fixed.names == ("(Intercept)",) and not each.terms and not each.offset.any()
+        for name, each in estimates.predictors.items()
+        if name != "location"
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same ν for all linear functions."""
+
+    name: str
+    vcov: Matrix
+    beta: Vector
+    nu: float
+
+    def df(self, L: Matrix) -> Vector:
+        """ν of each row of L (r, p); shape (r,)."""
+        return np.full(len(L), self.nu)
+
+    def joint(self, L: Matrix) -> tuple[float, float]:
+        """F of independent rows L (q, p), and ν."""
+        return wald_f(L, self.beta, self.vcov), self.nu
+
+
+def wald_f(L: Matrix, beta: Vector, vcov: Matrix) -> float:
+    """(Lβ)ᵀ(LΦLᵀ)⁻¹Lβ / q."""
+    value = L @ beta
+    return float(value @ np.linalg.solve(L @ vcov @ L.T, value)) / len(L)
+
+
+def _location(estimates: Estimates) -> Matrix:
+    own = coefficients_of(estimates, "location")
+    return estimates.vcov[own, own]
+
+
+def _residual(estimates: Estimates) -> DegreesOfFreedom:
+    n, p = estimates.location.fixed.matrix.shape
+    return Constant("residual", _location(estimates), estimates.location.beta, float(n - p))
+
+
+def _infinite(estimates: Estimates) -> DegreesOfFreedom:
+    return Constant("infinite", _location(estimates), estimates.location.beta, np.inf)
+
+
+def _satterthwaite(estimates: Estimates) -> DegreesOfFreedom:
+    if not is_linear(estimates):
+        raise _needs_linear("Satterthwaite's", estimates)
+    return Satterthwaite.of(estimates)
+
+
+def _needs_linear(whose: str, estimates: Estimates) -> ModelError:
+    family = estimates.family
+    return ModelError(
+        f"{whose} degrees of freedom are derived for a Gaussian response with the identity "
+        f"link and one residual variance, and this model is {family.name} with the "
+        f'{family.link.name} link. Use ddf="infinite" (the normal distribution); for small '
+        "samples, likelihood ratio tests or the bootstrap."
+    )
+
+
+METHODS: Mapping[str, Callable[[Estimates], DegreesOfFreedom]] = MappingProxyType(
+    {"satterthwaite": _satterthwaite, "residual": _residual, "infinite": _infinite}
+)
+
+
+def _checked(estimates: Estimates, L: Matrix) -> Matrix:
+    p = estimates.location.beta.size
+    L = np.asarray(L, dtype=np.float64)
+    if L.ndim != 2 or L.shape[1] != p or not np.isfinite(L).all():
+        raise ModelError(
+            f"L must be finite numbers, a row a linear function, with {p} columns, one for "
+            f"each of {', '.join(estimates.location.fixed.names)}. Its shape is {L.shape}."
+        )
+    return L
+
+
+def _independent_rows(L: Matrix, vcov: Matrix) -> Matrix:
+    """L itself where its rows are independent, else as many combinations as its rank."""
+    L = L[np.any(L != 0.0, axis=1)]
+    if len(L) <= 1:
+        return L
+    scale = np.sqrt(np.diag(vcov))
+    _, values, right = np.linalg.svd(L * scale, full_matrices=False)
+    rank = int(np.sum(values > _RANK * values[0]))
+    if rank == len(L):
+        return L
+    return right[:rank] / scale

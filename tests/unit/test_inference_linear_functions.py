@@ -1,0 +1,130 @@
+"""Degrees of freedom and joint tests, against their definitions with full matrices."""
+
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import chi2, f
+
+import henderson as hd
+from henderson.errors import ModelError
+from henderson.estimation.estimates import Estimates
+from henderson.inference import joint_test, linear_estimates
+
+MODELS = {
+    "slopes": "y ~ x + f + (1 + x | a)",
+    "crossed": "y ~ x + f + (1 + x || a) + (1 | b)",
+    "nested": "y ~ x * f + (1 | a/b)",
+    "no random effects": "y ~ x + f",
+}
+
+
+@cache
+def fitted(name: str, method: Literal["ML", "REML"] = "REML") -> Estimates:
+    rng = np.random.default_rng(11)
+    n = 90
+    a, b, x = rng.integers(0, 9, n), rng.integers(0, 5, n), rng.normal(size=n)
+    y = x * (1 + rng.normal(size=9)[a]) + 2 * rng.normal(size=9)[a] + rng.normal(size=n)
+    y += 2 * rng.normal(size=(9, 5))[a, b] + rng.normal(size=5)[b]
+    data = {"y": y, "x": x, "f": rng.choice(["p", "q", "r"], n), "a": a, "b": b}
+    data["w"] = rng.uniform(0.5, 2.0, n)
+    return hd.fit(MODELS[name], data, weights="w", method=method).estimates
+
+
+def dense_covariance(at: Estimates, psi: np.ndarray) -> np.ndarray:
+    """Φ at ψ = (log σ, θ), from V in full."""
+    model = hd.FittedModel(at)
+    V = np.diag(1.0 / at.response.size)
+    start, Z = 0, model.Z.toarray()
+    column = 0
+    for term in at.location.terms:
+        g, k = term.modes.shape
+        count = len(term.theta)
+        T = term.structure.factor(psi[1 + start : 1 + start + count], k)
+        Zt = Z[:, column : column + g * k]
+        V = V + Zt @ np.kron(np.eye(g), T @ T.T) @ Zt.T
+        start, column = start + count, column + g * k
+    X = model.X
+    return np.exp(2 * psi[0]) * np.linalg.inv(X.T @ np.linalg.solve(V, X))
+
+
+def parameters(at: Estimates) -> np.ndarray:
+    log_sigma = at.predictors["dispersion"].beta
+    return np.concatenate([log_sigma, *(term.theta for term in at.location.terms)])
+
+
+@pytest.mark.parametrize("method", ["ML", "REML"])
+@pytest.mark.parametrize("name", MODELS)
+def test_satterthwaite_is_two_v_squared_over_the_variance_of_v(name: str, method: Literal["ML", "REML"]) -> None:
+    at = fitted(name, method)
+    p, psi = at.location.beta.size, parameters(at)
+    L = np.vstack([np.eye(p), np.random.default_rng(2).normal(size=(3, p))])
+    v = np.diag(L @ dense_covariance(at, psi) @ L.T)
+    steps = 1e-5 * np.eye(len(psi))
+    g = (
+        np.array(
+            [
+                np.diag(
+                    L @ (dense_covariance(at, psi + s) - dense_covariance(at, psi - s)) @ L.T
+                )
+                for s in steps
+            ]
+        ).T
+        / 2e-5
+    )
+    A = np.nan_to_num(at.vcov_all[p:, p:])
+    found = linear_estimates(at, L, ddf="satterthwaite")
+    assert_allclose(found.std_error**2, v, rtol=1e-8)
+    assert_allclose(found.df, 2 * v**2 / np.einsum("rm,ml,rl->r", g, A, g), rtol=1e-6)
+
+
+@pytest.mark.parametrize("ddf", ["satterthwaite", "residual", "infinite"])
+def test_one_row_tested_jointly_is_its_t_test(ddf: str) -> None:
+    at = fitted("crossed")
+    L = np.array([[0.0, 1.0, -0.5, 0.0]])
+    alone, test = linear_estimates(at, L, ddf=ddf), joint_test(at, L, ddf=ddf)
+    assert_allclose(test.statistic, (alone.estimate[0] / alone.std_error[0]) ** 2, rtol=1e-10)
+    assert_allclose(test.df2, alone.df[0], rtol=1e-10)
+    assert test.df1 == 1
+
+
+def test_rows_that_others_determine_change_nothing() -> None:
+    at = fitted("slopes")
+    L = np.eye(4)[1:]
+    once = joint_test(at, L, ddf="residual")
+    again = joint_test(at, np.vstack([L, L[:1] + L[1:2], np.zeros((1, 4))]), ddf="residual")
+    assert again.df1 == once.df1 == 3
+    assert_allclose(again.statistic, once.statistic, rtol=1e-10)
+
+
+def test_p_values_are_those_of_f_and_chi_squared() -> None:
+    at = fitted("slopes")
+    L = np.eye(4)[2:]
+    residual, infinite = joint_test(at, L, ddf="residual"), joint_test(at, L, ddf="infinite")
+    assert_allclose(residual.p_value, f.sf(residual.statistic, 2, 86), rtol=1e-10)
+    assert_allclose(infinite.p_value, chi2.sf(infinite.chi2, 2), rtol=1e-10)
+    assert np.isinf(infinite.df2)
+
+
+def test_nothing_to_test_is_not_a_number() -> None:
+    test = joint_test(fitted("slopes"), np.zeros((2, 4)), ddf="residual")
+    assert test.df1 == 0
+    assert np.isnan(test.p_value)
+
+
+def test_errors_say_what_to_do() -> None:
+    at = fitted("slopes")
+    with pytest.raises(ModelError, match=r"Did you mean 'satterthwaite'\?"):
+        linear_estimates(at, np.eye(4), ddf="saterthwaite")
+    with pytest.raises(ModelError, match=r"4 columns.*\(Intercept\), x, fq, fr.*\(2, 3\)"):
+        joint_test(at, np.zeros((2, 3)))
+
+
+def test_satterthwaite_is_refused_where_it_is_not_derived() -> None:
+    data = {"y": [0, 1, 3, 2, 5, 1, 0, 4], "g": list("aabbccdd"), "x": list(range(8))}
+    at = hd.fit("y ~ x + (1 | g)", data, family="poisson").estimates
+    with pytest.raises(ModelError, match=r'poisson.*log link. Use ddf="infinite"'):
+        linear_estimates(at, np.eye(2), ddf="satterthwaite")
+    assert np.isinf(linear_estimates(at, np.eye(2)).df).all()
