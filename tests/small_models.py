@@ -36,7 +36,7 @@ class SmallModel:
             np.tensordot(theta[at], dT, axes=1)
             for at, dT in zip(
                 self.parameters.slices,
-                self.parameters.factor_derivatives(theta.real),
+                self.parameters.factor_derivatives(np.real(theta)),
                 strict=True,
             )
         ]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Vector: TypeAlias = NDArray[np.float64]
-Matrix: TypeAlias = NDArray[np.float64]
-Blocks: TypeAlias = NDArray[np.float64]  # (g, k, k)
+Vector: TypeAlias = NDArray[np.floating]
+Matrix: TypeAlias = NDArray[np.floating]
+Blocks: TypeAlias = NDArray[np.floating]  # (g, k, k)
 Codes: TypeAlias = NDArray[np.int32]  # level of each row, in [0, g)

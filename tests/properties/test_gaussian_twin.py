@@ -12,7 +12,7 @@ from tests.small_models import PATTERNS, SmallModel, small_model
 
 def dense_deviance(
     model: SmallModel, y: np.ndarray, w: np.ndarray, theta: np.ndarray, *, restricted: bool
-) -> complex:
+) -> np.complex128:
     """−2 log L from V itself; analytic in θ, so that complex steps give its derivatives."""
     half = model.Z @ model.Lambda(theta)
     V = np.diag(1.0 / w) + half @ half.T
@@ -144,7 +144,7 @@ def test_solution_has_generalized_least_squares_and_best_linear_prediction(
     got = likelihood.equations.by_term(solution.u)
     assert_allclose(np.concatenate([np.empty(0), *[g.ravel() for g in got]]), u, atol=1e-9)
 
-    def log_sigma(t: np.ndarray) -> complex:
+    def log_sigma(t: np.ndarray) -> np.ndarray:
         h = model.Z @ model.Lambda(t)
         V = np.diag(1.0 / w) + h @ h.T
         XVX = model.X.T @ np.linalg.solve(V, model.X)

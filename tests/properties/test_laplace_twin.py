@@ -1,7 +1,7 @@
-"""The Laplace approximation against its definition in full matrices, derivatives by complex step.
+"""The Laplace approximation against its definition in full matrices.
 
-The twin finds the modes by Newton's method in full matrices, then repeats a few Newton steps with the
-parameters moved by an imaginary amount: the modes follow analytically.
+The twin finds the modes by Newton's method in full matrices. Derivatives are by complex step:
+with the parameters moved by an imaginary amount, a few Newton steps move the modes along.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import gammaln
-from tests.properties.test_gaussian_twin import complex_step, log_det
-from tests.small_models import SmallModel, small_model
 
 from henderson.equations import MixedModelEquations, ThreadExecutor
 from henderson.families import Binomial, Family, Gaussian, Poisson, Response
 from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
 from henderson.likelihood.laplace import LaplaceLikelihood
 from henderson.likelihood.rows import Rows
+from tests.properties.test_gaussian_twin import complex_step, log_det
+from tests.small_models import SmallModel, small_model
 
 Density = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -100,9 +100,7 @@ class Case:
 
     def likelihood(self, nodes: int = 1) -> LaplaceLikelihood:
         rows = [self.rows(which) for which in self.equations.rows]
-        quadrature = (
-            AdaptiveQuadrature(nodes, self.model.terms[0], 0) if nodes > 1 else None
-        )
+        quadrature = AdaptiveQuadrature(nodes, self.model.terms[0], 0) if nodes > 1 else None
         return LaplaceLikelihood(
             self.equations,
             self.model.parameters,
@@ -125,8 +123,8 @@ class Case:
         """−2h + log det C − p log 2π at the modes, all in full matrices."""
         n, K, count = self.model.n, self.K, len(self.model.parameters)
         X = np.zeros((n, K, self.columns[-1].stop))
-        for a, (block, at) in enumerate(zip(self.X, self.columns, strict=True)):
-            X[:, a, at] = block
+        for a, (block, place) in enumerate(zip(self.X, self.columns, strict=True)):
+            X[:, a, place] = block
         X = X.reshape(n * K, -1)
         half = self.model.Z @ self.model.Lambda(psi[:count])
         M = np.hstack([half, X[:, : self.inside]])
@@ -142,7 +140,7 @@ class Case:
         v = np.zeros(M.shape[1], dtype=M.dtype)
         for _ in range(60):
             h, gradient, C = at(v)
-            lowest = np.linalg.eigvalsh(C.real).min(initial=0.5)
+            lowest = np.linalg.eigvalsh(np.real(C)).min(initial=0.5)
             step = np.linalg.solve(C + max(0.0, 0.5 - lowest) * np.diag(ridge), gradient)
             t = 1.0
             while at(v + t * step)[0].real < h.real - 1e-9 and t > 1e-8:
@@ -189,9 +187,7 @@ def test_modes_move_along_their_derivative() -> None:
     likelihood = case.likelihood()
     likelihood.evaluate(case.psi)
     modes = likelihood.modes(
-        np.concatenate(
-            [T.ravel() for T in case.model.parameters.factors(case.psi[:4] + 1e-4)]
-        ),
+        np.concatenate([T.ravel() for T in case.model.parameters.factors(case.psi[:4] + 1e-4)]),
         case.psi[4:] + 1e-4,
     )
     assert modes is not None

@@ -27,7 +27,7 @@ def require_ordinary(size: float, name: str) -> None:
     )
 
 
-def require_ordinary_columns(matrix: NDArray[np.float64], names: tuple[str, ...]) -> None:
+def require_ordinary_columns(matrix: NDArray[np.floating], names: tuple[str, ...]) -> None:
     """Refuse a matrix (n, len(names)) for its first column that is out of range."""
     if not matrix.size:
         return
@@ -37,6 +37,6 @@ def require_ordinary_columns(matrix: NDArray[np.float64], names: tuple[str, ...]
             require_ordinary(largest_size(matrix[:, j]), name)
 
 
-def largest_size(values: NDArray[np.float64]) -> float:
+def largest_size(values: NDArray[np.floating]) -> float:
     """The largest absolute value of a non-empty array."""
     return float(max(values.max(), -values.min()))

@@ -267,5 +267,5 @@ def _recode(name: str, value: Value, levels: tuple[str, ...]) -> Factor:
     return Factor(codes, np.array(levels, dtype=object))
 
 
-def _finite(values: NDArray[np.float64]) -> bool:
+def _finite(values: NDArray[np.floating]) -> bool:
     return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())

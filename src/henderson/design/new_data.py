@@ -180,7 +180,9 @@ def _spread_effects(
     return values, columns
 
 
-def _spread(part: NDArray[np.float64], rows: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+def _spread(
+    part: NDArray[np.floating], rows: NDArray[np.int64], n: int
+) -> NDArray[np.floating]:
     """`part` in `rows` of n, NaN in the others."""
     if len(rows) == n:
         return np.ascontiguousarray(part)

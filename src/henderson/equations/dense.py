@@ -26,9 +26,8 @@ def dense_lambda(terms: Sequence[RandomTermMatrix], factors: Sequence[Matrix]) -
     """Λ, (q, q): the factor T of each term repeated for its levels."""
     if not terms:
         return np.zeros((0, 0))
-    return block_diag(
-        *[
-            np.kron(np.eye(term.levels), T)
-            for term, T in zip(terms, factors, strict=True)
-        ]
+    return np.asarray(
+        block_diag(
+            *[np.kron(np.eye(term.levels), T) for term, T in zip(terms, factors, strict=True)]
+        )
     )

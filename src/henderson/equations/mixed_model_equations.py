@@ -14,7 +14,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cython_blas, cython_lapack
+from scipy.linalg import cython_blas, cython_lapack  # pyright: ignore[reportAttributeAccessIssue]
 
 from henderson import _core
 from henderson.arrays import Blocks, Matrix, Vector
@@ -65,7 +65,9 @@ class MixedModelEquations:
         self.leaf_terms: int = leaf_terms
         self.rows = rows_of_parts(ordered, leaf_terms, n, parts)
         split = [split_levels(ordered, leaf_terms, rows) for rows in self.rows]
-        self.levels = [levels for _, levels in split]  # per part and ordered term: level numbers
+        self.levels = [
+            levels for _, levels in split
+        ]  # per part and ordered term: level numbers
         self.parts = executor.map(
             lambda rows, pieces: _core.Equations(
                 n if isinstance(rows, slice) else len(rows),
@@ -173,7 +175,7 @@ class MixedModelEquations:
 
     # ---- factor and solve --------------------------------------------------------------------
 
-    def factor(self, templates: Vector, border: list[Matrix], gram: Matrix) -> float:
+    def factor(self, templates: Vector, border: Sequence[Matrix], gram: Matrix) -> float:
         """Factor C and take a border through it; returns log det C, NaN if not positive.
 
         `border` B becomes L⁻¹B and `gram` (m, m) loses (L⁻¹B)ᵀ(L⁻¹B), both in place.
@@ -198,7 +200,7 @@ class MixedModelEquations:
         self._tail_forward(border, gram)
         return log_determinant
 
-    def half_solve(self, border: list[Matrix], gram: Matrix) -> None:
+    def half_solve(self, border: Sequence[Matrix], gram: Matrix) -> None:
         """`border` B becomes L⁻¹B and `gram` loses (L⁻¹B)ᵀ(L⁻¹B), with the factor in place."""
 
         def one(part: _core.Equations, b: Matrix) -> Matrix:
@@ -210,7 +212,7 @@ class MixedModelEquations:
             gram += lost
         self._tail_forward(border, gram)
 
-    def back_solve(self, x: list[Matrix]) -> None:
+    def back_solve(self, x: Sequence[Matrix]) -> None:
         """x becomes L⁻ᵀx, in place: the second half of a solution."""
         if self.tail:
             q_leaf = self.parts[0].q_leaf
@@ -220,7 +222,7 @@ class MixedModelEquations:
                 piece[part.q_leaf :] = tail
         self.executor.map(lambda part, piece: part.backward(piece), self.parts, x)
 
-    def _tail_forward(self, border: list[Matrix], gram: Matrix) -> None:
+    def _tail_forward(self, border: Sequence[Matrix], gram: Matrix) -> None:
         if not self.tail:
             return
         tail = self.sum_tail(border)
@@ -228,7 +230,7 @@ class MixedModelEquations:
         for piece, part in zip(border[1:], self.parts[1:], strict=True):
             piece[part.q_leaf :] = tail
 
-    def sum_tail(self, x: list[Matrix]) -> Matrix:
+    def sum_tail(self, x: Sequence[Matrix]) -> Matrix:
         """Add up the tails of the parts in place; returns the tail of the first."""
         tail = x[0][self.parts[0].q_leaf :]
         for piece, part in zip(x[1:], self.parts[1:], strict=True):
@@ -280,7 +282,7 @@ class MixedModelEquations:
             part.template_traces(self._templates, out)
             return out
 
-        return self._as_given(sum(self.executor.map(one, self.parts)))
+        return self._as_given(np.sum(self.executor.map(one, self.parts), axis=0))
 
     def inverse_blocks(self) -> list[Blocks]:
         """The diagonal blocks of C⁻¹ by term, each (g, k, k); after `invert`."""
@@ -330,12 +332,10 @@ class MixedModelEquations:
 
         return self.executor.map(one, self.parts, x)
 
-    def outer_sums(self, x: list[Matrix], y: list[Matrix]) -> Vector:
+    def outer_sums(self, x: Sequence[Matrix], y: Sequence[Matrix]) -> Vector:
         """Σ over levels of xⱼyⱼᵀ, a k x k matrix a term; x and y replicated."""
         total = np.zeros(len(self._templates))
-        for index, (part, x_part, y_part) in enumerate(
-            zip(self.parts, x, y, strict=True)
-        ):
+        for index, (part, x_part, y_part) in enumerate(zip(self.parts, x, y, strict=True)):
             if index:  # the tail is counted once
                 x_part = x_part.copy()
                 x_part[part.q_leaf :] = 0.0
@@ -352,7 +352,7 @@ class MixedModelEquations:
     def directions(
         self, which: NDArray[np.int32], matrices: Vector, z: Sequence[Matrix]
     ) -> list[Matrix]:
-        """Column i: Gᵢzⱼ in the levels of term `which[i]`; matrices k x k, one after another."""
+        """Column i: Gᵢzⱼ in the levels of term `which[i]`; Gᵢ k x k, one after another."""
         position = np.empty(len(self.terms), dtype=np.int32)
         position[self.order] = np.arange(len(self.terms), dtype=np.int32)
         ordered = position[which]

@@ -49,7 +49,12 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
         design.term_matrices(), design.n, 1, parts=control.threads, executor=executor
     )
     likelihood = GaussianLikelihood(
-        equations, design.covariance_parameters(), scaled.basis.Q, scaled.y, weights, restricted=restricted
+        equations,
+        design.covariance_parameters(),
+        scaled.basis.Q,
+        scaled.y,
+        weights,
+        restricted=restricted,
     )
     prepared = perf_counter()
     search = search_covariances(
@@ -65,8 +70,10 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     )
     free = likelihood.parameters.free(theta)
     searched = perf_counter()
-    exact = likelihood.exact or control.hessian == "exact" or (
-        equations.tail <= _LARGE_TAIL and len(theta) <= _MANY_PARAMETERS
+    exact = (
+        likelihood.exact
+        or control.hessian == "exact"
+        or (equations.tail <= _LARGE_TAIL and len(theta) <= _MANY_PARAMETERS)
     )
     at, hessian = _curvature(likelihood, search, theta, free, exact=exact)
     solution = likelihood.solution(theta)

@@ -64,9 +64,7 @@ class _Coefficients:
     @property
     def to_natural(self) -> Matrix:
         """R⁻¹ of all predictors: β = R⁻¹γ."""
-        return block_diag(
-            *[np.linalg.inv(basis.R) for basis in self.bases]
-        )
+        return np.asarray(block_diag(*[np.linalg.inv(basis.R) for basis in self.bases]))
 
 
 def fit_laplace(
@@ -90,7 +88,9 @@ def fit_laplace(
     gamma = _without_random_effects(design, coefficients)
     theta, smallest = _start(equations, parameters, rows, gamma, random)
     integrated = coefficients.columns[0] if restricted else slice(0, 0)
-    likelihood = LaplaceLikelihood(equations, parameters, rows, random, integrated, smallest, quadrature)
+    likelihood = LaplaceLikelihood(
+        equations, parameters, rows, random, integrated, smallest, quadrature
+    )
     likelihood.start_from(gamma)
     search = search_covariances(
         likelihood,
@@ -306,7 +306,9 @@ def _result(
     ):
         count = len(predictor.random)
         predictors.append(
-            PredictorFit(beta, terms[start : start + count], np.ascontiguousarray(etas[:, index]))
+            PredictorFit(
+                beta, terms[start : start + count], np.ascontiguousarray(etas[:, index])
+            )
         )
         start += count
     return FitResult(
@@ -380,5 +382,3 @@ def _terms(
             zip(parameters.factors(theta), parameters.slices, strict=True)
         )
     )
-
-

@@ -109,7 +109,9 @@ def design_model(
         For a structure that does not exist.
     """
     family, formula = specification.family, specification.formula
-    structures = tuple(structure_named(t.structure, formula.text, t.start) for t in formula.random)
+    structures = tuple(
+        structure_named(t.structure, formula.text, t.start) for t in formula.random
+    )
     frame = model_frame(
         formula,
         data,
@@ -141,7 +143,7 @@ def design_model(
     if location.fixed.matrix.shape[1] >= frame.n:
         richest = int(np.bincount(location.fixed.assign).argmax())
         raise DataError(
-            f"There are {location.fixed.matrix.shape[1]} fixed effects and only {frame.n} rows. "
+            f"There are {location.fixed.matrix.shape[1]} fixed effects and {frame.n} rows. "
             f"Most are of {location.fixed.terms[richest]!r}. Leave out terms, or use more data."
         )
     return model
@@ -174,14 +176,14 @@ def _constant_within(y: Vector, term: RandomDesign) -> bool:
 def _refuse_confounding(
     location: PredictorDesign, response: Response, label: str, formula: Formula
 ) -> None:
-    """In a linear model the residual is one effect a row: terms as rich are confounded with it."""
+    """The residual is one effect a row: terms as rich are confounded with it."""
     n = len(response.y)
     for term in location.random:
         if _constant_within(response.y - location.offset, term):
             raise DataError(
                 f"The response {label!r} is constant within every level of {term.group!r}: "
-                f"{term.term.text} fits it exactly and leaves no residual variance. Use one row "
-                "a level without this term, or check the response."
+                f"{term.term.text} fits it exactly and leaves no residual variance. Use one "
+                "row a level without this term, or check the response."
             )
         if term.n_levels >= n:
             raise DataError(
@@ -191,8 +193,8 @@ def _refuse_confounding(
             )
         if term.term.structure == "us" and term.n_levels * term.n_effects >= n:
             raise DataError(
-                f"The random term {term.term.text} has {term.n_levels * term.n_effects} effects "
-                f"({term.n_effects} for each of {term.n_levels} levels of {term.group!r}) and "
+                f"The random term {term.term.text} has {term.n_levels * term.n_effects} "
+                f"effects ({term.n_effects} for each of {term.n_levels} levels of {term.group!r}) and "
                 f"there are {n} rows: its variances cannot be told from the residual's. "
                 f"Write fewer effects, such as (1 | {term.group})."
             )

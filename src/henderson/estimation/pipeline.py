@@ -43,7 +43,9 @@ def _estimates(
             beta=fit.beta,
             offset=predictor.offset,
             terms=tuple(
-                TermEstimates(term, structure, t.theta, t.covariance, t.modes, t.mode_covariance)
+                TermEstimates(
+                    term, structure, t.theta, t.covariance, t.modes, t.mode_covariance
+                )
                 for term, structure, t in zip(
                     predictor.random, predictor.structures, fit.terms, strict=True
                 )

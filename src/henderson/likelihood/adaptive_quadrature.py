@@ -1,12 +1,15 @@
 """Adaptive Gauss-Hermite quadrature over the random effects of one grouping factor.
 
-For a group with modes û (k,) and C = LLᵀ, nodes x and weights w of the Hermite rule in k dimensions,
+For a group with modes û (k,) and C = LLᵀ, and nodes x and weights w of the Hermite rule in k
+dimensions,
 
-    ∫ e^{h(u)} du/(2π)^{k/2}  ≈  |L|⁻¹ Σ_q ω_q e^{h(u_q)},   u_q = û + √2 L⁻ᵀx_q,   ω_q = w_q e^{|x_q|²}/π^{k/2}
+    ∫ e^{h(u)} du/(2π)^{k/2}  ≈  |L|⁻¹ Σ_q ω_q e^{h(u_q)}
 
-One node is the Laplace approximation. The sum depends on the parameters directly, and through the
-modes and L; with p_q the normalized terms, G_q = L⁻¹∂h/∂u at u_q and E = Σ p_q x_q G_qᵀ, its
-derivatives in C and û are
+    u_q = û + √2 L⁻ᵀx_q,   ω_q = w_q e^{|x_q|²}/π^{k/2}
+
+One node is the Laplace approximation. The sum depends on the parameters directly and through
+the modes and L; with p_q the normalized terms, G_q = L⁻¹∂h/∂u at u_q and E = Σ p_q x_q G_qᵀ,
+its derivatives in C and û are
 
     C̄ = −½C⁻¹ − (1/√2) L⁻ᵀ(tril E + tril Eᵀ − diag E)L⁻¹,    ū = Σ p_q ∂h/∂u
 
@@ -69,7 +72,9 @@ class AdaptiveQuadrature:
         self.term, self.predictor = term, predictor
         self.z = _all_columns(term)
 
-    def log_ratio(self, rows: Rows, T: Matrix, eta: Matrix, u: Matrix, inverse: Blocks) -> float:
+    def log_ratio(
+        self, rows: Rows, T: Matrix, eta: Matrix, u: Matrix, inverse: Blocks
+    ) -> float:
         """Σ over groups of log Σ ω e^{h(u_q) − h(û)}: what the Laplace approximation lacks."""
         zt = self.z @ T
         half = np.sqrt(2.0) * np.linalg.cholesky(inverse[:, ::-1, ::-1])[:, ::-1, ::-1]
@@ -117,9 +122,7 @@ class AdaptiveQuadrature:
         index = np.arange(k)
         symmetric = lower + lower.transpose(0, 2, 1)
         symmetric[:, index, index] -= E[:, index, index]
-        adjoint = -0.5 * inverse - np.sqrt(0.5) * (
-            upper @ symmetric @ upper.transpose(0, 2, 1)
-        )
+        adjoint = -0.5 * inverse - np.sqrt(0.5) * (upper @ symmetric @ upper.transpose(0, 2, 1))
         return QuadratureSum(
             log_ratio=float(np.sum(total)),
             row_score=row_score,
@@ -135,15 +138,12 @@ class AdaptiveQuadrature:
         return moved
 
     def _joint(self, log_density: Vector, u: Matrix) -> Vector:
-        sums = np.bincount(self.term.codes, weights=log_density, minlength=len(u))
-        return sums - 0.5 * (u**2).sum(axis=1)
+        return self._by_group(log_density[:, None])[:, 0] - 0.5 * (u**2).sum(axis=1)
 
     def _by_group(self, values: Matrix) -> Matrix:
+        codes, g = self.term.codes, self.term.levels
         return np.column_stack(
-            [
-                np.bincount(self.term.codes, weights=column, minlength=self.term.levels)
-                for column in values.T
-            ]
+            [np.bincount(codes, column, g).astype(np.float64) for column in values.T]
         )
 
 

@@ -1,5 +1,7 @@
 """From derivatives in the templates T to derivatives in the covariance parameters θ."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
@@ -7,7 +9,7 @@ from henderson.likelihood.parameters import CovarianceParameters
 
 
 def theta_gradient(
-    parameters: CovarianceParameters, derivatives: list, by_template: list[Matrix]
+    parameters: CovarianceParameters, derivatives: list, by_template: Sequence[Matrix]
 ) -> Vector:
     """∂d/∂θᵢ = Σ ∂d/∂T ∘ ∂T/∂θᵢ, given ∂d/∂T of each term."""
     out = np.empty(len(parameters))
@@ -18,9 +20,9 @@ def theta_gradient(
 
 def factor_curvature(
     parameters: CovarianceParameters,
-    factors: list[Matrix],
+    factors: Sequence[Matrix],
     derivatives: list,
-    by_template: list[Matrix],
+    by_template: Sequence[Matrix],
 ) -> Matrix:
     """The part of the Hessian in θ that comes from G = TTᵀ: 2 tr(∂ᵢTᵀ g ∂ⱼT), (nθ, nθ).
 
@@ -28,9 +30,7 @@ def factor_curvature(
     The curvature of T(θ) itself is left out; it is zero where T is linear in θ.
     """
     out = np.zeros((len(parameters), len(parameters)))
-    for at, T, dT, gT in zip(
-        parameters.slices, factors, derivatives, by_template, strict=True
-    ):
+    for at, T, dT, gT in zip(parameters.slices, factors, derivatives, by_template, strict=True):
         g = gT / (2.0 * T) if len(T) == 1 else 0.5 * gT @ np.linalg.inv(T)
         g = 0.5 * (g + g.T)
         count = dT.shape[0]

@@ -2,10 +2,11 @@
 
     h(u, β_I) = Σᵢ lᵢ(ηᵢ) − uᵀu/2,   η = offset + Xβ + ZΛu
 
-by damped Newton steps with the observed information W = −∂²l/∂η². β_I are fixed effects that are
-integrated out with the random effects (REML), none otherwise; they border the equations.
+by damped Newton steps with the observed information W = −∂²l/∂η². β_I are fixed effects that
+are integrated out with the random effects (REML), none otherwise; they border the equations.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -31,12 +32,12 @@ class Modes:
 
     templates: Vector
     beta: Vector
-    u: list[Matrix]  # (q_part, 1)
-    eta: list[Matrix]  # (n_part, K)
-    densities: list[LogDensity]  # at η, to the second order
+    u: Sequence[Matrix]  # (q_part, 1)
+    eta: Sequence[Matrix]  # (n_part, K)
+    densities: Sequence[LogDensity]  # at η, to the second order
     joint: float  # h
     log_determinant: float  # log det C, bordered if β_I is not empty
-    border: list[Matrix]  # L⁻¹ΛᵀZᵀWX_I, (q_part, p_I)
+    border: Sequence[Matrix]  # L⁻¹ΛᵀZᵀWX_I, (q_part, p_I)
     root: Matrix  # (p_I, p_I) lower, root rootᵀ the Schur complement of C
     steps: int
 
@@ -52,7 +53,7 @@ class ModeFinder:
     def __init__(
         self,
         equations: MixedModelEquations,
-        rows: list[Rows],
+        rows: Sequence[Rows],
         random: tuple[int, ...],
         integrated: slice,
     ) -> None:
@@ -68,7 +69,9 @@ class ModeFinder:
         """The predictors with random effects of an array (n, K)."""
         return x if self._all_random else np.ascontiguousarray(x[:, self.random])
 
-    def linear_predictors(self, templates: Vector, beta: Vector, u: list[Matrix]) -> list[Matrix]:
+    def linear_predictors(
+        self, templates: Vector, beta: Vector, u: Sequence[Matrix]
+    ) -> Sequence[Matrix]:
         """η = offset + Xβ + ZΛu of each part."""
         moves = self.random_part(templates, u)
         eta = [rows.fixed(beta) for rows in self.rows]
@@ -76,26 +79,24 @@ class ModeFinder:
             e[:, self.random] += move
         return eta
 
-    def random_part(self, templates: Vector, u: list[Matrix]) -> list[Matrix]:
+    def random_part(self, templates: Vector, u: Sequence[Matrix]) -> Sequence[Matrix]:
         """ZΛu, (n_part, K of the predictors with random effects)."""
         equations = self.equations
         return equations.z_times(equations.scale(u, templates, transposed=False))
 
-    def evaluate(self, eta: list[Matrix], order: int) -> list[LogDensity]:
+    def evaluate(self, eta: Sequence[Matrix], order: int) -> list[LogDensity]:
         """Log densities of all parts."""
         return self.equations.executor.map(
             lambda rows, e: rows.density(e, order), self.rows, eta
         )
 
-    def score(self, values: list[Matrix]) -> list[Matrix]:
+    def score(self, values: Sequence[Matrix]) -> Sequence[Matrix]:
         """Zᵀv for v (n_part, K), replicated: (q_part, 1)."""
-        out = self.equations.z_transpose_times(
-            [self.of_random(v)[:, :, None] for v in values]
-        )
+        out = self.equations.z_transpose_times([self.of_random(v)[:, :, None] for v in values])
         self.equations.sum_tail(out)
         return out
 
-    def weights(self, densities: list[LogDensity], *, safe: bool) -> list[Matrix]:
+    def weights(self, densities: Sequence[LogDensity], *, safe: bool) -> Sequence[Matrix]:
         """W packed over the predictors with random effects; `safe`: positive semidefinite."""
         out = []
         for density in densities:
@@ -106,7 +107,7 @@ class ModeFinder:
             out.append(w)
         return out
 
-    def find(self, templates: Vector, beta: Vector, u: list[Matrix]) -> Modes | None:
+    def find(self, templates: Vector, beta: Vector, u: Sequence[Matrix]) -> Modes | None:
         """The modes from a start; None where the density is not defined or no mode is found."""
         eta = self.linear_predictors(templates, beta, u)
         densities = self.evaluate(eta, 2)
@@ -121,9 +122,7 @@ class ModeFinder:
             exact = modes is not None
             if exact and promise <= _AT_MODE * max(1.0, abs(joint)):
                 return self._finish(modes, beta, u, eta, densities, joint, step)
-            moved = self._line_search(
-                templates, beta, u, eta, joint, (du, dbeta), promise
-            )
+            moved = self._line_search(templates, beta, u, eta, joint, (du, dbeta), promise)
             if moved is None:
                 if exact and promise <= 1e-6 * max(1.0, abs(joint) * 1e-6):
                     # The log density has no digits left to show the improvement.
@@ -137,13 +136,13 @@ class ModeFinder:
                 return self._finish(newton[3], beta, u, eta, densities, joint, step + 1)
         return None
 
-    def _joint(self, densities: list[LogDensity], u: list[Matrix]) -> float:
+    def _joint(self, densities: Sequence[LogDensity], u: Sequence[Matrix]) -> float:
         value = sum(float(np.sum(d.value)) for d in densities)
         return value - 0.5 * float(self.equations.inner(u, u)[0, 0])
 
     def _newton(
-        self, templates: Vector, densities: list[LogDensity], u: list[Matrix]
-    ) -> tuple[list[Matrix], Vector, float, "_Factored | None"] | None:
+        self, templates: Vector, densities: Sequence[LogDensity], u: Sequence[Matrix]
+    ) -> tuple[Sequence[Matrix], Vector, float, "_Factored | None"] | None:
         """The Newton step (δu, δβ_I), what it promises, and the factored equations if exact."""
         equations, p = self.equations, self._p
         score = self.score([d.d1 for d in densities])
@@ -182,8 +181,8 @@ class ModeFinder:
         return self.integrated.stop - self.integrated.start
 
     def _border(
-        self, templates: Vector, densities: list[LogDensity], gradient: list[Matrix]
-    ) -> list[Matrix]:
+        self, templates: Vector, densities: Sequence[LogDensity], gradient: Sequence[Matrix]
+    ) -> Sequence[Matrix]:
         if not self._p:
             # the tail of the gradient is replicated; the equations add the parts up
             return self._additive(gradient)
@@ -194,11 +193,9 @@ class ModeFinder:
         zwx = self.equations.scale(
             self.equations.z_transpose_times(wx), templates, transposed=True
         )
-        return [
-            np.hstack([b, g]) for b, g in zip(zwx, self._additive(gradient), strict=True)
-        ]
+        return [np.hstack([b, g]) for b, g in zip(zwx, self._additive(gradient), strict=True)]
 
-    def _additive(self, x: list[Matrix]) -> list[Matrix]:
+    def _additive(self, x: Sequence[Matrix]) -> Sequence[Matrix]:
         """A replicated vector as one whose tails add up; a copy."""
         out = [piece.copy() for piece in x]
         for piece, part in zip(out[1:], self.equations.parts[1:], strict=True):
@@ -209,30 +206,27 @@ class ModeFinder:
         self,
         templates: Vector,
         beta: Vector,
-        u: list[Matrix],
-        eta: list[Matrix],
+        u: Sequence[Matrix],
+        eta: Sequence[Matrix],
         joint: float,
-        direction: tuple[list[Matrix], Vector],
+        direction: tuple[Sequence[Matrix], Vector],
         promise: float,
-    ) -> tuple[Vector, list[Matrix], list[Matrix], list[LogDensity], float] | None:
+    ) -> tuple[Vector, Sequence[Matrix], Sequence[Matrix], Sequence[LogDensity], float] | None:
         du, dbeta = direction
         move = self.random_part(templates, du)
         full = np.zeros_like(beta)
         full[self.integrated] = dbeta
-        if self._p:
-            fixed = [
-                rows.fixed(full) - rows.offset for rows in self.rows
-            ]
+        fixed = [rows.fixed(full) - rows.offset if self._p else 0.0 for rows in self.rows]
         slack = 1e-14 * abs(joint) * np.sqrt(sum(len(e) for e in eta))
         t = 1.0
         for _ in range(_HALVINGS):
             new_u = [a + t * b for a, b in zip(u, du, strict=True)]
             new_eta = []
-            for i, (e, m) in enumerate(zip(eta, move, strict=True)):
+            for e, m, f in zip(eta, move, fixed, strict=True):
                 moved = e.copy()
                 moved[:, self.random] += t * m
                 if self._p:
-                    moved += t * fixed[i]
+                    moved += t * f
                 new_eta.append(moved)
             densities = self.evaluate(new_eta, 2)
             value = self._joint(densities, new_u)
@@ -245,9 +239,9 @@ class ModeFinder:
         self,
         factored: "_Factored",
         beta: Vector,
-        u: list[Matrix],
-        eta: list[Matrix],
-        densities: list[LogDensity],
+        u: Sequence[Matrix],
+        eta: Sequence[Matrix],
+        densities: Sequence[LogDensity],
         joint: float,
         steps: int,
     ) -> Modes:
@@ -269,8 +263,6 @@ class ModeFinder:
 @dataclass(frozen=True, slots=True)
 class _Factored:
     log_determinant: float
-    border: list[Matrix]
+    border: Sequence[Matrix]
     root: Matrix
     templates: Vector
-
-

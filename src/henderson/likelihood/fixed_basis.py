@@ -1,6 +1,6 @@
 """An orthonormal basis of the fixed effects, so that no scale or collinearity of X matters.
 
-    X = QR,  QᵀQ = nI,  Xβ = Qγ,  β = R⁻¹γ
+X = QR,  QᵀQ = nI,  Xβ = Qγ,  β = R⁻¹γ
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from henderson.arrays import Matrix, Vector
-
 
 _ILL_CONDITIONED = 1e-3  # smallest pivot of XᵀX with unit diagonal, to trust its factor
 

@@ -5,12 +5,13 @@
     −2 log L  =  log|C| + ν (1 + log(2π r²/ν)) − Σ log wᵢ  [+ log|XᵀV₀⁻¹X|  if restricted]
 
 r² is the penalized residual sum of squares at its minimum over β and u; ν = n, or n − p if
-restricted (REML). After one pass over the rows only cross-products are left, so that an evaluation
-costs the same whatever n.
+restricted (REML). After one pass over the rows only cross-products are left, so that an
+evaluation costs the same whatever n.
 
 Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1), section 3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -22,6 +23,7 @@ from henderson.likelihood.chain_rule import (
     factor_curvature,
     theta_gradient,
 )
+from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import (
     CovarianceParameters,
     covariance_changes,
@@ -30,8 +32,6 @@ from henderson.likelihood.parameters import (
     smallest_factors,
     unflat,
 )
-from henderson.likelihood.objective import Evaluation
-
 
 _SMALL = 1000  # random effects up to which the exact Hessian costs little
 
@@ -44,7 +44,7 @@ class GaussianSolution:
     beta: Vector  # (p,)
     sigma2: float
     vcov: Matrix  # (p, p), σ²(XᵀV₀⁻¹X)⁻¹
-    u: list[Matrix]  # spherical modes, (q_part, 1), relative to σ: b = Λu
+    u: Sequence[Matrix]  # spherical modes, (q_part, 1), relative to σ: b = Λu
     sigma_slope: Vector  # ∂ log σ̂/∂θ, (nθ,)
 
 
@@ -55,10 +55,20 @@ class _Profile:
     templates: Vector
 
     deviance: float
-    border: list[Matrix]  # L⁻¹ΛᵀZᵀW[X y]
+    border: Sequence[Matrix]  # L⁻¹ΛᵀZᵀW[X y]
     half: Matrix  # R⁻ᵀ, (p, p), where RRᵀ = XᵀV₀⁻¹X, R lower triangular
     beta: Vector
     r2: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Information:
+    """Second derivatives in θ at one point, without the curvature of TTᵀ; (nθ, nθ)."""
+
+    changes: list[Blocks]  # ∂G/∂θᵢ by term
+    observed: Matrix  # y'P∂ᵢVP∂ⱼVPy/σ²
+    average: Matrix  # of observed and expected information, σ² profiled out
+    expected: Matrix | None  # tr(P∂ᵢVP∂ⱼV), where it is known before C is inverted
 
 
 @final
@@ -92,7 +102,7 @@ class GaussianLikelihood:
         self.n, self.p, self.restricted = n, p, restricted
         self._one_factor = len(equations.terms) == 1 and not equations.tail
         self.exact = len(equations.parts) == 1 and (equations.q <= _SMALL or self._one_factor)
-        self._last: tuple[_Profile, list[Matrix]] | None = None
+        self._last: tuple[_Profile, Sequence[Matrix]] | None = None
         self.nu = n - p if restricted else n
         xy = np.column_stack([X, y])
         w = np.ones(n) if weights is None else weights
@@ -120,7 +130,7 @@ class GaussianLikelihood:
             deviance += 2.0 * float(np.sum(np.log(root.diagonal())))
         return _Profile(templates, deviance, border, half, beta, r2)
 
-    def _solve(self, at: _Profile) -> tuple[list[Matrix], Matrix]:
+    def _solve(self, at: _Profile) -> tuple[Sequence[Matrix], Matrix]:
         """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, and the matrix that combines [X y]."""
         p = self.p
         combine = np.zeros((p + 1, p + 1))
@@ -168,32 +178,45 @@ class GaussianLikelihood:
         back = equations.multiply(equations.scale(x, templates, transposed=False))
         fz = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
         equations.sum_tail(fz)
-        hessian, surplus = np.empty((0, 0)), None
-        if with_hessian:
-            changes = covariance_changes(self.parameters, theta)
-            raw, c = self._average_information(templates, changes, fz, sigma2)
-            hessian = raw - np.outer(c, c) / self.nu
-            if self.exact and not self._one_factor:
-                surplus = raw - self._by_pairs(templates, changes, fz)
+        information = self._information(theta, templates, fz, sigma2) if with_hessian else None
         equations.invert(keep_factor=False)
-        if with_hessian and self._one_factor and self.exact:
-            surplus = raw - self._by_level(changes, fz)
         weight = np.ones(p + 1)
         weight[:p] = 1.0 if self.restricted else 0.0
         weight[p] = 1.0 / sigma2
         lost = equations.outer_sums([piece * weight for piece in fz], x)
         by_template = unflat(2.0 * (equations.template_traces() - lost), self.parameters.k)
         gradient = theta_gradient(self.parameters, derivatives, by_template)
-        if with_hessian:
-            hessian += factor_curvature(self.parameters, factors, derivatives, by_template)
-        exact = None if surplus is None else hessian + surplus
-        return Evaluation(at.deviance, gradient, hessian, exact)
+        if information is None:
+            return Evaluation(at.deviance, gradient, np.empty((0, 0)))
+        curvature = factor_curvature(self.parameters, factors, derivatives, by_template)
+        hessian = information.average + curvature
+        if not self.exact:
+            return Evaluation(at.deviance, gradient, hessian)
+        expected = information.expected
+        if expected is None:
+            expected = self._by_level(information.changes, fz)
+        return Evaluation(
+            at.deviance, gradient, hessian, exact=hessian + information.observed - expected
+        )
 
-    def _average_information(
+    def _information(
+        self, theta: Vector, templates: Vector, fz: Sequence[Matrix], sigma2: float
+    ) -> _Information:
+        changes = covariance_changes(self.parameters, theta)
+        observed, c = self._observed_information(templates, changes, fz, sigma2)
+        pairs = self.exact and not self._one_factor
+        return _Information(
+            changes=changes,
+            observed=observed,
+            average=observed - np.outer(c, c) / self.nu,
+            expected=self._by_pairs(templates, changes, fz) if pairs else None,
+        )
+
+    def _observed_information(
         self,
         templates: Vector,
-        changes: list[Blocks],
-        fz: list[Matrix],
+        changes: Sequence[Blocks],
+        fz: Sequence[Matrix],
         sigma2: float,
     ) -> tuple[Matrix, Vector]:
         """DᵀZᵀPZD/σ², (nθ, nθ), and c = Dᵀz/σ²; `changes` are the ∂G/∂θᵢ."""
@@ -210,7 +233,7 @@ class GaussianLikelihood:
         information -= across[:-1].T @ across[:-1]
         return information / sigma2, across[-1] / sigma2
 
-    def _by_level(self, changes: list[Blocks], fz: list[Matrix]) -> Matrix:
+    def _by_level(self, changes: Sequence[Blocks], fz: Sequence[Matrix]) -> Matrix:
         """tr(P∂ᵢV P∂ⱼV) of one factor, whose levels only meet through X; after `invert`.
 
         K = ZᵀPZ is block-diagonal but for FFᵀ, which restricted likelihood takes away.
@@ -229,7 +252,9 @@ class GaussianLikelihood:
         turned = margins.reshape(-1, p, p).transpose(0, 2, 1).reshape(-1, p * p)
         return D @ _regroup(N - cross - cross.T, k) @ D.T + margins @ turned.T
 
-    def _by_pairs(self, templates: Vector, changes: list[Blocks], fz: list[Matrix]) -> Matrix:
+    def _by_pairs(
+        self, templates: Vector, changes: Sequence[Blocks], fz: Sequence[Matrix]
+    ) -> Matrix:
         """tr(P∂ᵢV P∂ⱼV) by K = ZᵀPZ in full: Σ over pairs of levels of tr(∂ᵢG Kⱼₗ ∂ⱼG Kₗⱼ)."""
         equations, parameters = self.equations, self.parameters
         K = equations.projected_cross_products(templates)

@@ -2,8 +2,8 @@
 
     −2 log L  ≈  −2h(û) + log det C,    C = ΛᵀZᵀWZΛ + I,   W = −∂²l/∂η² at û
 
-Predictors η¹ ... ηᴷ (location, dispersion, ...) are stacked; W has a K x K block per row. For REML the
-fixed effects of the location are integrated with u: C gains a border.
+Predictors η¹ ... ηᴷ (location, dispersion, ...) are stacked; W has a K x K block per row. For
+REML the fixed effects of the location are integrated with u: C gains a border.
 
 With Sᵢ the K x K block of ZΛC⁻¹ΛᵀZᵀ at row i, and
 
@@ -52,20 +52,19 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 class _WorkingModel:
     """Sums of the linear model with response η + W⁻¹∂l/∂η and weights W, at the modes."""
 
-    zwx: list[Matrix]  # ZᵀWX, (q_part, P), replicated
+    zwx: Sequence[Matrix]  # ZᵀWX, (q_part, P), replicated
     xwx: Matrix  # XᵀWX, (P, P)
-    score: list[Matrix]  # Zᵀ∂l/∂η, (q_part, 1), replicated
+    score: Sequence[Matrix]  # Zᵀ∂l/∂η, (q_part, 1), replicated
 
 
 @dataclass(frozen=True, slots=True)
 class _Inverse:
     """C⁻¹ as far as the gradient needs it; with quadrature, what stands in its place."""
 
-    leverages: list[Matrix]  # blocks of ZΛC⁻¹ΛᵀZᵀ by row, (n_part, K(K+1)/2)
+    leverages: Sequence[Matrix]  # blocks of ZΛC⁻¹ΛᵀZᵀ by row, (n_part, K(K+1)/2)
     traces: Vector  # Σ over levels of AΛC⁻¹, flat
     log_ratio: float = 0.0
-    columns: list[Matrix] | None = None  # C⁻¹ΛᵀZᵀWX_I R⁻ᵀ, where β is integrated
-    half: Matrix | None = None  # R⁻ᵀ
+    border: tuple[Sequence[Matrix], Matrix] | None = None  # C⁻¹ΛᵀZᵀWX_I R⁻ᵀ and R⁻ᵀ (REML)
     quadrature: QuadratureSum | None = None
 
 
@@ -96,7 +95,7 @@ class LaplaceLikelihood:
         self,
         equations: MixedModelEquations,
         parameters: CovarianceParameters,
-        rows: list[Rows],
+        rows: Sequence[Rows],
         random: tuple[int, ...] = (0,),
         integrated: slice = slice(0, 0),
         smallest: Sequence[Vector] | None = None,
@@ -114,7 +113,7 @@ class LaplaceLikelihood:
         self._beta = np.zeros(self.n_coefficients)
         self._last: tuple[Modes, _WorkingModel] | None = None
         self._last_psi = np.empty(0)
-        self._best: tuple[float, list[Matrix], Vector] | None = None
+        self._best: tuple[float, Sequence[Matrix], Vector] | None = None
         self.smallest = smallest or [np.full(k, 1e-7) for k in parameters.k]
 
     # ---- parameters --------------------------------------------------------------------------
@@ -179,7 +178,7 @@ class LaplaceLikelihood:
         return modes
 
     def modes(self, templates: Vector, beta: Vector) -> Modes | None:
-        """The modes, started from where the last ones move to; else from the best, else from 0."""
+        """The modes, started where the last ones move to; else from the best, else from 0."""
         starts = []
         if self._last is not None:
             starts.append(self._predicted(templates, beta))
@@ -244,7 +243,7 @@ class LaplaceLikelihood:
         if self._best is None or deviance < self._best[0]:
             self._best = (deviance, modes.u, modes.beta)
 
-    def _predicted(self, templates: Vector, beta: Vector) -> tuple[list[Matrix], Vector]:
+    def _predicted(self, templates: Vector, beta: Vector) -> tuple[Sequence[Matrix], Vector]:
         """û moved along its derivative: C δu = δΛᵀZᵀ∂l/∂η − ΛᵀZᵀW(Xδβ + ZδΛû)."""
         assert self._last is not None
         modes, work = self._last
@@ -261,15 +260,13 @@ class LaplaceLikelihood:
         second_ = equations.scale(pull, modes.templates, transposed=True)
         du = [a - b for a, b in zip(first, second_, strict=True)]
         p = self.integrated.stop - self.integrated.start
-        border = [
-            np.hstack([b, d]) for b, d in zip(modes.border, self._half(du), strict=True)
-        ]
+        border = [np.hstack([b, d]) for b, d in zip(modes.border, self._half(du), strict=True)]
         db = np.zeros(p)
         if p:
             known = -(work.xwx @ dbeta)[self.integrated]
-            known -= (equations.inner(work.zwx, equations.scale(modes.u, change, transposed=False)))[
-                self.integrated, 0
-            ]
+            known -= (
+                equations.inner(work.zwx, equations.scale(modes.u, change, transposed=False))
+            )[self.integrated, 0]
             cross = equations.inner(modes.border, [b[:, p:] for b in border])[:, 0]
             db = np.linalg.solve(modes.root.T, np.linalg.solve(modes.root, known - cross))
         combine = np.append(-db, 1.0)[:, None]
@@ -279,7 +276,7 @@ class LaplaceLikelihood:
         start[self.integrated] += db
         return [a + b for a, b in zip(modes.u, step, strict=True)], start
 
-    def _half(self, x: list[Matrix]) -> list[Matrix]:
+    def _half(self, x: Sequence[Matrix]) -> Sequence[Matrix]:
         """L⁻¹x of a replicated vector."""
         out = self.finder._additive(x)
         m = x[0].shape[1]
@@ -302,9 +299,7 @@ class LaplaceLikelihood:
         score = self.finder.score([d.d1 for d in modes.densities])
         return _WorkingModel(zwx, np.asarray(xwx), score)
 
-    def _working_hessian(
-        self, modes: Modes, work: _WorkingModel, theta: Vector
-    ) -> Matrix:
+    def _working_hessian(self, modes: Modes, work: _WorkingModel, theta: Vector) -> Matrix:
         """Hessian of the deviance of the working model in ψ, weights frozen.
 
         With V⁻¹ = W − WZΛC⁻¹ΛᵀZᵀW, z = ZᵀV⁻¹(working residual) = Zᵀ∂l/∂η and D = ∂ᵢG z:
@@ -374,11 +369,11 @@ class LaplaceLikelihood:
         for S, m in zip(leverages, self._margins(modes, columns, half), strict=True):
             for column, (i, j) in enumerate(pairs(len(self.random))):
                 S[:, column] += np.einsum("np,np->n", m[:, i], m[:, j])
-        return _Inverse(leverages, traces, 0.0, columns, half)
+        return _Inverse(leverages, traces, border=(columns, half))
 
     def _gradient(
         self, modes: Modes, work: _WorkingModel, inverse: _Inverse
-    ) -> tuple[list[Matrix], Vector]:
+    ) -> tuple[Sequence[Matrix], Vector]:
         """∂d/∂T of each term and ∂d/∂β, d = −2 log L."""
         equations, inside = self.equations, self.integrated
         sums = inverse.quadrature
@@ -416,16 +411,14 @@ class LaplaceLikelihood:
             - equations.outer_sums(work.score, alpha)
             - inverse.traces
         )
-        if inverse.columns is not None:
+        if inverse.border is not None:
+            columns, half = inverse.border
             back = equations.multiply(
-                equations.scale(inverse.columns, modes.templates, transposed=False)
+                equations.scale(columns, modes.templates, transposed=False)
             )
             equations.sum_tail(back)
-            F = [
-                zwx[:, inside] @ inverse.half - b
-                for zwx, b in zip(work.zwx, back, strict=True)
-            ]
-            total = total + equations.outer_sums(F, inverse.columns)
+            F = [zwx[:, inside] @ half - b for zwx, b in zip(work.zwx, back, strict=True)]
+            total = total + equations.outer_sums(F, columns)
         by_beta = sum(
             rows.transpose_times(v + w)
             for rows, v, w in zip(self.rows, first, through_modes, strict=True)
@@ -433,10 +426,10 @@ class LaplaceLikelihood:
         return unflat(-2.0 * total, self.parameters.k), -2.0 * np.asarray(by_beta)
 
     def _margins(
-        self, modes: Modes, columns: list[Matrix], half: Matrix
-    ) -> list[Matrix]:
+        self, modes: Modes, columns: Sequence[Matrix], half: Matrix
+    ) -> Sequence[Matrix]:
         """(X_I − ZΛC⁻¹ΛᵀZᵀWX_I)R⁻ᵀ by row and predictor, (n_part, K of random, p_I)."""
-        equations, p = self.equations, half.shape[0]
+        p = half.shape[0]
         out = [np.zeros((len(e), len(self.random), p)) for e in modes.eta]
         for c in range(p):
             column = [np.ascontiguousarray(x[:, c : c + 1]) for x in columns]

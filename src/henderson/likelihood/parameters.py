@@ -34,7 +34,7 @@ class CovarianceParameters:
     def __len__(self) -> int:
         return len(self.term_of)
 
-    def factors(self, theta: Vector) -> list[Matrix]:
+    def factors(self, theta: Vector) -> Sequence[Matrix]:
         """T of each term, (k, k)."""
         return [
             s.factor(theta[at], k)
@@ -69,9 +69,7 @@ class CovarianceParameters:
         The curvature in a direction where T vanishes is only seen from beside it.
         """
         out = theta
-        for s, k, at, least in zip(
-            self.structures, self.k, self.slices, smallest, strict=True
-        ):
+        for s, k, at, least in zip(self.structures, self.k, self.slices, smallest, strict=True):
             for element, effect in s.scales(k):
                 value = theta[at.start + element]
                 if abs(value) < least[effect]:
@@ -80,7 +78,7 @@ class CovarianceParameters:
                     out[at.start + element] = least[effect] if value >= 0 else -least[effect]
         return out
 
-    def covariances(self, theta: Vector) -> list[Matrix]:
+    def covariances(self, theta: Vector) -> Sequence[Matrix]:
         """G = TTᵀ of each term, (k, k)."""
         return [T @ T.T for T in self.factors(theta)]
 
@@ -90,11 +88,11 @@ class CovarianceParameters:
             s.pivoted(theta[at], 1e6 * least)
             for s, at, least in zip(self.structures, self.slices, smallest, strict=True)
         )
-        return self if structures == self.structures else CovarianceParameters(structures, self.k)
+        return (
+            self if structures == self.structures else CovarianceParameters(structures, self.k)
+        )
 
-    def translation(
-        self, theta: Vector, to: "CovarianceParameters"
-    ) -> tuple[Vector, Matrix]:
+    def translation(self, theta: Vector, to: "CovarianceParameters") -> tuple[Vector, Matrix]:
         """θ in other parameters of the same covariances, and the derivative, (nθ, nθ).
 
         The derivative of a parameter at a boundary is NaN, and that by one is zero.
@@ -155,7 +153,7 @@ def flat_changes(changes: Sequence[Blocks]) -> Vector:
     return np.concatenate([block.ravel() for block in changes]) if changes else np.empty(0)
 
 
-def unflat(vector: Vector, k: Sequence[int]) -> list[Matrix]:
+def unflat(vector: Vector, k: Sequence[int]) -> Sequence[Matrix]:
     """The inverse of `flat`."""
     out, start = [], 0
     for size in k:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,12 +11,24 @@ from henderson.likelihood.packing import second
 
 
 class LogDensity(Protocol):
-    """Log densities of rows and their derivatives in η, packed; arrays beyond order are None."""
+    """Log densities of rows and their derivatives in η, packed; None beyond the order."""
 
-    value: Vector  # (n,)
-    d1: Matrix  # (n, K)
-    d2: Matrix  # (n, K(K+1)/2)
-    d3: Matrix  # (n, K(K+1)(K+2)/6)
+    @property
+    def value(self) -> Vector:
+        """(n,)."""
+        ...
+
+    @property
+    def d1(self) -> Any:  # noqa: ANN401
+        """(n, K)."""
+
+    @property
+    def d2(self) -> Any:  # noqa: ANN401
+        """(n, K(K+1)/2)."""
+
+    @property
+    def d3(self) -> Any:  # noqa: ANN401
+        """(n, K(K+1)(K+2)/6)."""
 
 
 # η (n, K), order of derivatives → log densities; the rows' response is bound.

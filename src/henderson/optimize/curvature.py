@@ -56,7 +56,7 @@ def smallest_scaled_eigenvalue(hessian: Matrix) -> float:
 
 
 def covariance_of(hessian: Matrix) -> Matrix:
-    """2 H⁻¹: the covariance of the estimates where H is of −2 log L; NaN where H is not positive."""
+    """2 H⁻¹, the covariance of estimates whose −2 log L has Hessian H; NaN if not positive."""
     try:
         root = np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError:

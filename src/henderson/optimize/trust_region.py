@@ -148,7 +148,9 @@ def _learn(
     return learned + update * np.outer(scale, scale)
 
 
-def _step(model: Matrix, gradient: Vector, scale: Vector, radius: float) -> tuple[Vector, float]:
+def _step(
+    model: Matrix, gradient: Vector, scale: Vector, radius: float
+) -> tuple[Vector, float]:
     """The minimizer of gᵀs + ½sᵀHs in the ball |Ds| ≤ radius, and the decrease it promises."""
     values, vectors = np.linalg.eigh(model / np.outer(scale, scale))
     g = vectors.T @ (gradient / scale)
