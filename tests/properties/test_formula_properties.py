@@ -71,11 +71,14 @@ GROUPS = st.sampled_from(["f", "g", "f:g", "f/g", "g/f"])
 BARS = st.tuples(
     st.sampled_from(["1", "x", "0 + f", "x * z", "f"]), st.sampled_from(["|", "||"]), GROUPS
 )
-RANDOM = BARS.map(lambda bar: f"({bar[0]} {bar[1]} {bar[2]})")
+# Different effects: the same effects of the same group are refused.
+RANDOM = st.lists(BARS, max_size=2, unique_by=lambda bar: bar[0]).map(
+    lambda bars: [f"({' '.join(bar)})" for bar in bars]
+)
 OFFSETS = NUMERIC.map("offset({})".format)
 FORMULAS = st.tuples(
     st.lists(TERMS, min_size=1, max_size=3),
-    st.lists(RANDOM, max_size=2),
+    RANDOM,
     st.lists(OFFSETS, max_size=1),
     st.randoms(use_true_random=False),
 )

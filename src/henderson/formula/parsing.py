@@ -283,17 +283,33 @@ class _RightHandSide:
         if bar.operator == "||":
             structure = "diag" if isinstance(whole, Parenthesis) else structure
         for group in expand_group(bar.right, self.text):
-            self.random.append(
-                RandomTerm(
-                    structure=structure,
-                    effects=deparse(bar.left),
-                    group=group,
-                    arguments=arguments,
-                    text=self.text[whole.start : whole.stop],
-                    start=whole.start,
-                    stop=whole.stop,
-                )
+            term = RandomTerm(
+                structure=structure,
+                effects=deparse(bar.left),
+                group=group,
+                arguments=arguments,
+                text=self.text[whole.start : whole.stop],
+                start=whole.start,
+                stop=whole.stop,
             )
+            if any(_same_effects(term, other) for other in self.random):
+                raise FormulaError.at(
+                    self.text,
+                    whole.start,
+                    whole.stop,
+                    problem=f"The random effects ({term.effects} | {':'.join(group)}) are in "
+                    "the formula twice.",
+                    hint="Remove one: their variances cannot be told apart.",
+                )
+            self.random.append(term)
+
+
+def _same_effects(term: RandomTerm, other: RandomTerm) -> bool:
+    return (
+        term.effects == other.effects
+        and set(term.group) == set(other.group)
+        and (term.structure == other.structure or term.effects == "1")
+    )
 
 
 def _is_bar(node: Node) -> bool:
