@@ -89,7 +89,7 @@ def test_an_unknown_column_is_marked_and_the_nearest_is_named(
         ("height ~ day + ( | block)", 17, "No effects", "(1 | group)"),
         ("height ~ day + (1 | )", 18, "No grouping factor", "(1 | group)"),
         ("height ~ 1 + (0 | block)", 14, "no effects", "(1 | group)"),
-        ("height ~ (1 | block/pair) + (1 | block)", 27, "twice", "Remove one"),
+        ("height ~ (1 | block/pair) + (1 | block)", 28, "twice", "Remove one"),
         ("height ~ (day | block) + (day | block)", 25, "twice", "Remove one"),
         ("~ day", 0, "response is missing", "Write the column to model first"),
         ("height + day", 0, "no '~'", "Write response ~ predictors"),
