@@ -20,12 +20,12 @@ from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
 from henderson.estimation.model_design import ModelDesign
 from henderson.families import Response
 from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
-from henderson.likelihood.conditional_modes import Modes
+from henderson.likelihood.conditional_modes import ModeFinder, Modes
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.laplace import LaplaceLikelihood
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.packing import second
-from henderson.likelihood.parameters import CovarianceParameters, smallest_factors
+from henderson.likelihood.parameters import CovarianceParameters, flat, smallest_factors
 from henderson.likelihood.rows import Rows
 from henderson.optimize import minimize
 from henderson.optimize.boundary import settle
@@ -87,6 +87,11 @@ def fit_laplace(
     prepared = perf_counter()
     gamma = _without_random_effects(design, coefficients)
     theta, smallest = _start(equations, parameters, rows, gamma, random)
+    jointly = ModeFinder(equations, rows, random, coefficients.columns[0]).find(
+        flat(parameters.factors(theta)), gamma, equations.zeros(1)
+    )
+    if jointly is not None:
+        gamma = jointly.beta
     integrated = coefficients.columns[0] if restricted else slice(0, 0)
     likelihood = LaplaceLikelihood(
         equations, parameters, rows, random, integrated, smallest, quadrature

@@ -194,7 +194,8 @@ def _refuse_confounding(
         if term.term.structure == "us" and term.n_levels * term.n_effects >= n:
             raise DataError(
                 f"The random term {term.term.text} has {term.n_levels * term.n_effects} "
-                f"effects ({term.n_effects} for each of {term.n_levels} levels of {term.group!r}) and "
+                f"effects ({term.n_effects} for each of {term.n_levels} levels of "
+                f"{term.group!r}) and "
                 f"there are {n} rows: its variances cannot be told from the residual's. "
                 f"Write fewer effects, such as (1 | {term.group})."
             )
