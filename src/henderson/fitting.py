@@ -9,7 +9,7 @@ from henderson.errors import ModelError, did_you_mean
 from henderson.estimation import FitControl, Specification, estimate
 from henderson.families import Family, family_named
 from henderson.fitted_model import FittedModel
-from henderson.formula import parse_formula
+from henderson.formula import Formula, parse_formula, parse_one_sided
 from henderson.links import Link
 
 _METHODS = ["ML", "REML"]
@@ -24,6 +24,7 @@ def fit(
     method: Literal["ML", "REML"] | None = None,
     weights: PerRow = None,
     offset: PerRow = None,
+    dispersion: str | None = None,
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None = None,
     control: FitControl | None = None,
@@ -52,6 +53,10 @@ def fit(
     offset
         A column, an expression such as ``"log(effort)"`` or one value a row: a known part of
         the linear predictor.
+    dispersion
+        A formula for the logarithm of the family's dispersion parameter, such as
+        ``"~ spp + (1 | site)"``; a constant by default. For a Gaussian response it is that of
+        the residual standard deviation, which may so differ between groups.
     quadrature
         Nodes of adaptive Gauss-Hermite quadrature for each random effect, for models with one
         grouping factor; 1 is the Laplace approximation.
@@ -100,6 +105,7 @@ def fit(
         weights=weights if isinstance(weights, str) else None,
         offset=offset if isinstance(offset, str) else None,
         contrasts={} if contrasts is None else contrasts,
+        others=_others(chosen, dispersion=dispersion),
     )
     return FittedModel(
         estimate(specification, data, weights=weights, offset=offset, control=control)
@@ -125,6 +131,18 @@ def _family(family: str | Family, link: str | Link | None) -> Family:
             "Give the link to the family alone."
         )
     return family
+
+
+def _others(family: Family, **formulas: str | None) -> dict[str, Formula]:
+    """The formulas of the predictors besides the location that were given."""
+    given = {name: text for name, text in formulas.items() if text is not None}
+    for name in given:
+        if name not in family.predictors:
+            raise ModelError(
+                f"The {family.name} family has no {name} parameter to model. "
+                f"Leave {name}= out, or choose a family that has one."
+            )
+    return {name: parse_one_sided(text) for name, text in given.items()}
 
 
 def _quadrature(nodes: int, family: Family, method: str) -> int:

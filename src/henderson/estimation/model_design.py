@@ -19,7 +19,7 @@ from henderson.equations import RandomTermMatrix
 from henderson.errors import DataError
 from henderson.estimation.specification import Specification
 from henderson.families import Family, Response
-from henderson.formula import Formula, parse_one_sided
+from henderson.formula import Formula
 from henderson.likelihood.parameters import CovarianceParameters
 
 
@@ -109,11 +109,13 @@ def design_model(
         For a structure that does not exist.
     """
     family, formula = specification.family, specification.formula
-    structures = tuple(
-        structure_named(t.structure, formula.text, t.start) for t in formula.random
-    )
+    formulas = specification.formulas
+    structures = [
+        tuple(structure_named(t.structure, each.text, t.start) for t in each.random)
+        for each in formulas
+    ]
     frame = model_frame(
-        formula,
+        formulas,
         data,
         weights=weights,
         offset=offset,
@@ -125,19 +127,20 @@ def design_model(
     response = family.response(observed.y, observed.trials, observed.weights)
     family.check_response(response, observed.label, frame.rows.astype(np.float64))
     _refuse_constant(response, observed.label)
-    location = PredictorDesign(
-        name=family.predictors[0],
-        fixed=fixed_design(frame, formula),
-        offset=frame.offsets[0],
-        random=tuple(random_design(frame, formula, term) for term in formula.random),
-        structures=structures,
+    predictors = tuple(
+        PredictorDesign(
+            name=name,
+            fixed=fixed_design(frame, each),
+            offset=added,
+            random=tuple(random_design(frame, each, term) for term in each.random),
+            structures=chosen,
+        )
+        for name, each, added, chosen in zip(
+            family.predictors, formulas, frame.offsets, structures, strict=True
+        )
     )
-    constant = parse_one_sided("~ 1")
-    others = tuple(
-        PredictorDesign(name, fixed_design(frame, constant), np.zeros(frame.n), (), ())
-        for name in family.predictors[1:]
-    )
-    model = ModelDesign(frame, family, response, (location, *others))
+    location = predictors[0]
+    model = ModelDesign(frame, family, response, predictors)
     if model.is_linear:
         _refuse_confounding(location, response, observed.label, formula)
     if location.fixed.matrix.shape[1] >= frame.n:

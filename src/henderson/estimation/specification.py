@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from henderson.families import Family
-from henderson.formula import Formula
+from henderson.formula import Formula, parse_one_sided
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +19,11 @@ class Specification:
     weights: str | None = None  # a column's name, for the report
     offset: str | None = None
     contrasts: str | Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Formula] = field(default_factory=dict)  # of predictors but location
+
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """One formula for each predictor of the family; ~ 1 where none was given."""
+        constant = parse_one_sided("~ 1")
+        names = self.family.predictors[1:]
+        return (self.formula, *(self.others.get(name, constant) for name in names))

@@ -96,16 +96,11 @@ class ModeFinder:
         self.equations.sum_tail(out)
         return out
 
-    def weights(self, densities: Sequence[LogDensity], *, safe: bool) -> Sequence[Matrix]:
-        """W packed over the predictors with random effects; `safe`: positive semidefinite."""
-        out = []
-        for density in densities:
-            w = -density.d2[:, self._weights] if density.d2.shape[1] > 1 else -density.d2
-            if safe:
-                for column, (i, j) in enumerate(pairs(len(self.random))):
-                    w[:, column] = np.maximum(w[:, column], 1e-6) if i == j else 0.0
-            out.append(w)
-        return out
+    def weights(self, densities: Sequence[LogDensity]) -> list[Matrix]:
+        """W packed over the predictors with random effects, (n_part, K(K+1)/2)."""
+        return [
+            -d.d2[:, self._weights] if d.d2.shape[1] > 1 else -d.d2 for d in densities
+        ]
 
     def find(self, templates: Vector, beta: Vector, u: Sequence[Matrix]) -> Modes | None:
         """The modes from a start; None where the density is not defined or no mode is found."""
@@ -150,7 +145,9 @@ class ModeFinder:
         for g, u_part in zip(gradient, u, strict=True):
             g -= u_part
         for safe in (False, True):
-            equations.cross_products(self.weights(densities, safe=safe))
+            if safe:
+                densities = [_concave(d, self.n_predictors) for d in densities]
+            equations.cross_products(self.weights(densities))
             border = self._border(templates, densities, gradient)
             gram = np.zeros((p + 1, p + 1))
             if p:
@@ -266,3 +263,21 @@ class _Factored:
     border: Sequence[Matrix]
     root: Matrix
     templates: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class _Concave:
+    """A log density with second derivatives that are negative and apart: W is positive."""
+
+    value: Vector
+    d1: Matrix
+    d2: Matrix
+    d3: None = None
+
+
+def _concave(density: LogDensity, predictors: int) -> _Concave:
+    d2 = np.zeros_like(density.d2)
+    for a in range(predictors):
+        column = second(predictors, a, a)
+        d2[:, column] = np.minimum(density.d2[:, column], -1e-6)
+    return _Concave(density.value, density.d1, d2)
