@@ -57,7 +57,9 @@ def parameters(at: Estimates) -> np.ndarray:
 
 @pytest.mark.parametrize("method", ["ML", "REML"])
 @pytest.mark.parametrize("name", MODELS)
-def test_satterthwaite_is_two_v_squared_over_the_variance_of_v(name: str, method: Literal["ML", "REML"]) -> None:
+def test_satterthwaite_is_two_v_squared_over_the_variance_of_v(
+    name: str, method: Literal["ML", "REML"]
+) -> None:
     at = fitted(name, method)
     p, psi = at.location.beta.size, parameters(at)
     L = np.vstack([np.eye(p), np.random.default_rng(2).normal(size=(3, p))])
@@ -128,3 +130,122 @@ def test_satterthwaite_is_refused_where_it_is_not_derived() -> None:
     with pytest.raises(ModelError, match=r'poisson.*log link. Use ddf="infinite"'):
         linear_estimates(at, np.eye(2), ddf="satterthwaite")
     assert np.isinf(linear_estimates(at, np.eye(2)).df).all()
+
+
+def dense_kenward_roger(at: Estimates, L: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Φ_A, λF and ν by the definitions, V = Σ γᵢVᵢ over the elements of G and σ²."""
+    model = hd.FittedModel(at)
+    X, V, beta = model.X, model.V, at.location.beta
+    parts, Z, column = [np.diag(1.0 / at.response.size)], model.Z.toarray(), 0
+    for term in at.location.terms:
+        g, k = term.modes.shape
+        Zt = Z[:, column : column + g * k]
+        column += g * k
+        for i in range(k):
+            for j in range(i + 1 if term.design.term.structure == "us" else 1):
+                j = j if term.design.term.structure == "us" else i
+                E = np.zeros((k, k))
+                E[i, j] = E[j, i] = 1.0
+                parts.append(Zt @ np.kron(np.eye(g), E) @ Zt.T)
+    inverse = np.linalg.inv(V)
+    Phi = np.linalg.inv(X.T @ inverse @ X)
+    P = [-X.T @ inverse @ Vi @ inverse @ X for Vi in parts]
+    Q = [[X.T @ inverse @ Vi @ inverse @ Vj @ inverse @ X for Vj in parts] for Vi in parts]
+    project = inverse - inverse @ X @ Phi @ X.T @ inverse
+    information = [[np.trace(project @ Vi @ project @ Vj) / 2 for Vj in parts] for Vi in parts]
+    W = np.linalg.inv(information)
+    pairs = [(i, j) for i in range(len(parts)) for j in range(len(parts))]
+    adjustment = sum(W[i, j] * (Q[i][j] - P[i] @ Phi @ P[j]) for i, j in pairs)
+    adjusted = Phi + 2 * Phi @ adjustment @ Phi
+    q = len(L)
+    Theta = L.T @ np.linalg.inv(L @ Phi @ L.T) @ L
+    M = [Theta @ Phi @ Pi @ Phi for Pi in P]
+    A1 = sum(W[i, j] * np.trace(M[i]) * np.trace(M[j]) for i, j in pairs)
+    A2 = sum(W[i, j] * np.trace(M[i] @ M[j]) for i, j in pairs)
+    B = (A1 + 6 * A2) / (2 * q)
+    g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
+    d = 3 * q + 2 * (1 - g)
+    c1, c2, c3 = g / d, (q - g) / d, (q + 2 - g) / d
+    mean = 1 / (1 - A2 / q)
+    variance = 2 / q * (1 + c1 * B) / ((1 - c2 * B) ** 2 * (1 - c3 * B))
+    nu = 4 + (q + 2) / (q * variance / (2 * mean**2) - 1)
+    value = L @ beta
+    F = value @ np.linalg.solve(L @ adjusted @ L.T, value) / q
+    return adjusted, float(nu / (mean * (nu - 2)) * F), float(nu)
+
+
+@pytest.mark.parametrize("name", ["slopes", "crossed", "nested"])
+def test_kenward_roger_is_its_definition(name: str) -> None:
+    at = fitted(name)
+    p = at.location.beta.size
+    for L in (np.eye(p)[1:], np.eye(p)[2:4], np.eye(p)[:1]):
+        adjusted, statistic, df = dense_kenward_roger(at, L)
+        found, test = linear_estimates(at, np.eye(p)), joint_test(at, L)
+        assert found.ddf == test.ddf == "kenward-roger"
+        assert_allclose(found.vcov, adjusted, rtol=1e-8, atol=1e-12)
+        assert_allclose([test.statistic, test.df2], [statistic, df], rtol=1e-8)
+
+
+def test_one_coefficient_has_the_same_degrees_of_freedom_alone_and_jointly() -> None:
+    at = fitted("slopes")
+    found = linear_estimates(at, np.eye(4))
+    for row, df in zip(np.eye(4), found.df, strict=True):
+        assert_allclose(joint_test(at, row[None]).df2, df, rtol=1e-8)
+
+
+@pytest.mark.parametrize("ddf", ["kenward-roger", "satterthwaite", "containment"])
+def test_without_random_effects_all_methods_are_the_residual_one(ddf: str) -> None:
+    at = fitted("no random effects")
+    assert_allclose(linear_estimates(at, np.eye(4), ddf=ddf).df, 86.0, rtol=1e-8)
+    test, residual = (
+        joint_test(at, np.eye(4), ddf=ddf),
+        joint_test(at, np.eye(4), ddf="residual"),
+    )
+    assert_allclose(test.statistic, residual.statistic, rtol=1e-10)
+    assert_allclose(test.df2, 86.0, rtol=1e-8)
+
+
+def test_kenward_roger_is_refused_for_maximum_likelihood_and_other_families() -> None:
+    with pytest.raises(ModelError, match=r'method="REML".*ddf="satterthwaite"'):
+        linear_estimates(fitted("slopes", "ML"), np.eye(4), ddf="kenward-roger")
+    assert linear_estimates(fitted("slopes", "ML"), np.eye(4)).ddf == "satterthwaite"
+    data = {"y": [0, 1, 3, 2, 5, 1, 0, 4], "g": list("aabbccdd"), "x": list(range(8))}
+    at = hd.fit("y ~ x + (1 | g)", data, family="poisson").estimates
+    with pytest.raises(ModelError, match=r'Kenward.*poisson.*ddf="infinite"'):
+        linear_estimates(at, np.eye(2), ddf="kenward-roger")
+
+
+@pytest.mark.parametrize("ddf", ["containment", "between-within", "kenward-roger"])
+def test_a_balanced_split_plot_has_the_degrees_of_freedom_of_its_strata(ddf: str) -> None:
+    oats = hd.fit(
+        "yield ~ Variety * factor(nitro) + (1 | Block/Variety)", hd.datasets.load("oats")
+    )
+    at = oats.estimates
+    rows = {name: i for i, name in enumerate(oats.params)}
+    L = np.eye(len(rows))
+    varieties = [i for name, i in rows.items() if "Variety" in name and ":" not in name]
+    interactions = [i for name, i in rows.items() if ":" in name]
+    nitrogen = [i for name, i in rows.items() if "nitro" in name and ":" not in name]
+    assert_allclose(joint_test(at, L[interactions], ddf=ddf).df2, 45, rtol=1e-6)
+    if ddf != "kenward-roger":  # there, coefficients of varieties compare split plots
+        assert_allclose(joint_test(at, L[varieties], ddf=ddf).df2, 10, rtol=1e-6)
+        assert_allclose(linear_estimates(at, L[:1], ddf=ddf).df, 5, rtol=1e-6)
+    assert_allclose(joint_test(at, L[nitrogen], ddf=ddf).df2, 45, rtol=1e-6)
+
+
+def test_containment_counts_random_slopes_and_the_residual_rank() -> None:
+    sleep = hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"))
+    found = linear_estimates(sleep.estimates, np.eye(2), ddf="containment")
+    assert found.df.tolist() == [17.0, 17.0]
+    only_intercepts = hd.fit("Reaction ~ Days + (1 | Subject)", hd.datasets.load("sleepstudy"))
+    found = linear_estimates(only_intercepts.estimates, np.eye(2), ddf="containment")
+    assert found.df.tolist() == [17.0, 161.0]
+    both = linear_estimates(
+        only_intercepts.estimates, np.array([[1.0, 2.0]]), ddf="containment"
+    )
+    assert both.df.tolist() == [17.0]
+
+
+def test_between_within_is_refused_for_crossed_groups() -> None:
+    with pytest.raises(ModelError, match="'b' and 'a' are crossed"):
+        linear_estimates(fitted("crossed"), np.eye(4), ddf="between-within")

@@ -9,7 +9,7 @@ in the package, a coefficient, a mean, a contrast, a term, is rows of L.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol, final
+from typing import Protocol
 
 import numpy as np
 from scipy.special import chdtrc, fdtrc
@@ -18,8 +18,15 @@ from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.prediction_error import coefficients_of
+from henderson.inference.between_within import between_within_df
+from henderson.inference.coefficient_df import CoefficientDf
+from henderson.inference.containment import containment_df
+from henderson.inference.expected_information import LARGEST_DENSE
+from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
 
+_MODERATE = 1000  # random effects up to which Kenward-Roger is the default
+_SQUARE = 4e6  # and the largest (p × variance parameters)²
 _RANK = 1e-8  # singular values of whitened rows, relative to the largest
 
 
@@ -178,8 +185,12 @@ def degrees_of_freedom(
 
     Notes
     -----
-    "satterthwaite": by moments of the variance estimates; linear models.
-    "residual": n − p for all; "infinite": the normal distribution.
+    "kenward-roger": with adjusted covariance, for linear models by REML. "satterthwaite": from
+    the variance of the variance estimates, for linear models. "containment": SAS's default, by
+    the names of the random effects. "between-within": by the level of nested groups at which a
+    term varies. "residual": n − p for all. "infinite": the normal distribution. "Linear" is
+    Gaussian with the identity link and one residual variance. The default is the first for
+    linear models by REML that are not large, the second for other linear models, else the last.
     """
     if ddf is None:
         ddf = default_method(estimates)
@@ -195,8 +206,15 @@ def degrees_of_freedom(
 
 
 def default_method(estimates: Estimates) -> str:
-    """Satterthwaite for linear models, else infinite."""
-    return "satterthwaite" if is_linear(estimates) else "infinite"
+    """The name of a model's own method: see `degrees_of_freedom`."""
+    if not is_linear(estimates):
+        return "infinite"
+    terms = estimates.location.terms
+    q = sum(term.modes.size for term in terms)
+    m, p = sum(term.theta.size for term in terms), estimates.location.beta.size
+    affordable = (len(terms) == 1 or q <= _MODERATE) and (m * p) ** 2 <= _SQUARE
+    by_reml = estimates.specification.method == "REML"
+    return "kenward-roger" if by_reml and affordable else "satterthwaite"
 
 
 def is_linear(estimates: Estimates) -> bool:
@@ -208,43 +226,51 @@ def is_linear(estimates: Estimates) -> bool:
     )
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """The same ν for all linear functions."""
-
-    name: str
-    vcov: Matrix
-    beta: Vector
-    nu: float
-
-    def df(self, L: Matrix) -> Vector:
-        """ν of each row of L (r, p); shape (r,)."""
-        return np.full(len(L), self.nu)
-
-    def joint(self, L: Matrix) -> tuple[float, float]:
-        """F of independent rows L (q, p), and ν."""
-        return wald_f(L, self.beta, self.vcov), self.nu
-
-
-def wald_f(L: Matrix, beta: Vector, vcov: Matrix) -> float:
-    """(Lβ)ᵀ(LΦLᵀ)⁻¹Lβ / q."""
-    value = L @ beta
-    return float(value @ np.linalg.solve(L @ vcov @ L.T, value)) / len(L)
-
-
 def _location(estimates: Estimates) -> Matrix:
     own = coefficients_of(estimates, "location")
     return estimates.vcov[own, own]
 
 
-def _residual(estimates: Estimates) -> DegreesOfFreedom:
+def _by_coefficient(
+    name: str, of_coefficients: Callable[[Estimates], Vector]
+) -> Callable[[Estimates], DegreesOfFreedom]:
+    def make(estimates: Estimates) -> DegreesOfFreedom:
+        return CoefficientDf(
+            name=name,
+            vcov=_location(estimates),
+            beta=estimates.location.beta,
+            nu=of_coefficients(estimates),
+        )
+
+    return make
+
+
+def _residual_df(estimates: Estimates) -> Vector:
     n, p = estimates.location.fixed.matrix.shape
-    return Constant("residual", _location(estimates), estimates.location.beta, float(n - p))
+    return np.full(p, float(n - p))
 
 
-def _infinite(estimates: Estimates) -> DegreesOfFreedom:
-    return Constant("infinite", _location(estimates), estimates.location.beta, np.inf)
+def _infinite_df(estimates: Estimates) -> Vector:
+    return np.full(estimates.location.beta.size, np.inf)
+
+
+def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
+    if not is_linear(estimates):
+        raise _needs_linear("Kenward and Roger's", estimates)
+    if estimates.specification.method != "REML":
+        raise ModelError(
+            "Kenward and Roger's method is derived for REML, and this model was fitted by ML, "
+            'whose variances are too small. Fit it with method="REML", or use '
+            'ddf="satterthwaite".'
+        )
+    q = sum(term.modes.size for term in estimates.location.terms)
+    if len(estimates.location.terms) > 1 and q > LARGEST_DENSE:
+        raise ModelError(
+            f"Kenward and Roger's method needs a matrix of {q} x {q} for the {q} random "
+            f"effects of several grouping factors, and is made for up to {LARGEST_DENSE}. Use "
+            'ddf="satterthwaite", which is as good with so many levels.'
+        )
+    return KenwardRoger.of(estimates)
 
 
 def _satterthwaite(estimates: Estimates) -> DegreesOfFreedom:
@@ -264,7 +290,14 @@ def _needs_linear(whose: str, estimates: Estimates) -> ModelError:
 
 
 METHODS: Mapping[str, Callable[[Estimates], DegreesOfFreedom]] = MappingProxyType(
-    {"satterthwaite": _satterthwaite, "residual": _residual, "infinite": _infinite}
+    {
+        "kenward-roger": _kenward_roger,
+        "satterthwaite": _satterthwaite,
+        "containment": _by_coefficient("containment", containment_df),
+        "between-within": _by_coefficient("between-within", between_within_df),
+        "residual": _by_coefficient("residual", _residual_df),
+        "infinite": _by_coefficient("infinite", _infinite_df),
+    }
 )
 
 

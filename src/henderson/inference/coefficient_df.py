@@ -1,0 +1,35 @@
+"""Degrees of freedom by coefficient: a linear function has the least of those it weights."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CoefficientDf:
+    """ν of each coefficient, the same for all of a term; min over those with a weight not 0."""
+
+    name: str
+    vcov: Matrix  # (p, p)
+    beta: Vector  # (p,)
+    nu: Vector  # (p,)
+
+    def df(self, L: Matrix) -> Vector:
+        """ν of each row of L (r, p); shape (r,)."""
+        weight = np.abs(L * np.sqrt(np.diag(self.vcov)))
+        takes_part = weight > 1e-10 * weight.max(axis=1, keepdims=True)
+        return np.where(takes_part, self.nu, np.inf).min(axis=1)
+
+    def joint(self, L: Matrix) -> tuple[float, float]:
+        """F of independent rows L (q, p), and its denominator's ν."""
+        return wald_f(L, self.beta, self.vcov), float(self.df(L).min())
+
+
+def wald_f(L: Matrix, beta: Vector, vcov: Matrix) -> float:
+    """(Lβ)ᵀ(LΦLᵀ)⁻¹Lβ / q of independent rows L (q, p)."""
+    value = L @ beta
+    return float(value @ np.linalg.solve(L @ vcov @ L.T, value)) / len(L)

@@ -1,0 +1,125 @@
+"""Expected information about the variances, from sums over pairs of levels.
+
+V moves by σ²Z∆Zᵀ, ∆ block-diagonal with a matrix Dᵢ in all levels of a term. With
+K = σ²ZᵀV⁻¹Z and its blocks Kⱼₗ between levels j and l of terms s and t:
+
+    tr(V⁻¹∂ᵢV)  =  Σⱼ tr(Dᵢ Kⱼⱼ),      tr(V⁻¹∂ᵢV V⁻¹∂ₗV)  =  Σⱼₗ tr(Dᵢ Kⱼₗ Dₗ Kₗⱼ)
+
+With one grouping factor K is block-diagonal and is taken by level. Otherwise it is made in
+full, (q, q), for up to `LARGEST_DENSE` random effects.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.covariance import CovarianceStructure
+from henderson.equations import MixedModelEquations
+from henderson.estimation.estimates import TermEstimates
+
+LARGEST_DENSE = 4000  # random effects: K then takes 0.13 GB
+
+
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """Changes of the covariance of the random effects: matrices D (k, k), by term."""
+
+    by_term: tuple[Blocks, ...]  # (m of the term, k, k)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_term))
+
+    @property
+    def slices(self) -> list[slice]:
+        """Where each term's are among all m."""
+        ends = np.cumsum([len(each) for each in self.by_term], dtype=int)
+        return [
+            slice(int(end) - len(each), int(end))
+            for end, each in zip(ends, self.by_term, strict=True)
+        ]
+
+
+def linear_directions(terms: tuple[TermEstimates, ...]) -> Directions:
+    """A basis of the covariances that each term's structure allows, where these are linear.
+
+    A structure that is not linear in some parameters (its covariances are no linear space) has
+    the derivatives at its estimate instead.
+    """
+    return Directions(
+        tuple(_basis(term.structure, term.theta, term.design.n_effects) for term in terms)
+    )
+
+
+def _basis(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:
+    anywhere = structure.parameters_near(np.eye(k) + 0.1 + 0.2 * np.diag(np.arange(k) / k))
+    here = _changes(structure, structure.parameters_near(np.eye(k)), k)
+    both = np.concatenate([here, _changes(structure, anywhere, k)]).reshape(-1, k * k)
+    if np.linalg.matrix_rank(both, tol=1e-8) == len(here):
+        return here
+    own = _changes(structure, theta, k)
+    return own[np.abs(own).reshape(len(own), -1).max(axis=1) > 0.0]
+
+
+def _changes(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:
+    """∂(TTᵀ)/∂θ, (nθ, k, k)."""
+    half = structure.factor_derivatives(theta, k) @ structure.factor(theta, k).T
+    return half + half.transpose(0, 2, 1)
+
+
+def is_one_factor(equations: MixedModelEquations) -> bool:
+    """Whether levels meet only through the fixed effects, so that K is block-diagonal."""
+    return len(equations.terms) == 1 and not equations.tail
+
+
+def covariance_traces(
+    equations: MixedModelEquations, templates: Vector, directions: Directions
+) -> tuple[Vector, Matrix]:
+    """tr(V⁻¹∂ᵢV), (m,), and tr(V⁻¹∂ᵢV V⁻¹∂ₗV), (m, m); uses up the factor in place."""
+    if not len(directions):
+        return np.empty(0), np.empty((0, 0))
+    if is_one_factor(equations):
+        equations.invert(keep_factor=False)
+        (D,) = directions.by_term
+        K = equations.projected_blocks()
+        first = np.tensordot(D, K.sum(axis=0), axes=2)
+        return first, _contracted(D, _pair_sums(K), D)
+    K = equations.projected_cross_products(templates)
+    first, second = np.empty(len(directions)), np.empty((len(directions),) * 2)
+    slices = directions.slices
+    for s, (at, D) in enumerate(zip(slices, directions.by_term, strict=True)):
+        for t in range(s, len(slices)):
+            pairs = _blocks(K, equations, s, t)
+            value = _contracted(D, _pair_sums(pairs), directions.by_term[t])
+            second[at, slices[t]] = value
+            second[slices[t], at] = value.T
+        g, k = equations.terms[s].levels, equations.terms[s].k
+        diagonal = pairs_of_one(K, equations, s).reshape(g, g, k, k)
+        first[at] = np.tensordot(D, np.einsum("jjab->ab", diagonal), axes=2)
+    return first, second
+
+
+def pairs_of_one(K: Matrix, equations: MixedModelEquations, term: int) -> Blocks:
+    """The blocks of K between the levels of one term, (g g, k, k)."""
+    return _blocks(K, equations, term, term)
+
+
+def _blocks(K: Matrix, equations: MixedModelEquations, s: int, t: int) -> Blocks:
+    """The blocks of K between the levels of two terms, (g of s × g of t, k of s, k of t)."""
+    one, other = equations.terms[s], equations.terms[t]
+    block = K[equations.columns(s), equations.columns(t)]
+    shaped = block.reshape(one.levels, one.k, other.levels, other.k)
+    return shaped.transpose(0, 2, 1, 3).reshape(-1, one.k, other.k)
+
+
+def _pair_sums(blocks: Blocks) -> Blocks:
+    """Σ M[a, c] M[b, d] over blocks M (k, l), as a c b d."""
+    count, k, l = blocks.shape  # noqa: E741
+    flat = blocks.reshape(count, k * l)
+    return (flat.T @ flat).reshape(k, l, k, l)
+
+
+def _contracted(D: Blocks, sums: Blocks, E: Blocks) -> Matrix:
+    """Σ D[a, b] sums[a, c, b, d] E[c, d], (m of D, m of E)."""
+    half = np.tensordot(sums, E, axes=([1, 3], [1, 2]))
+    return np.tensordot(D, half, axes=([1, 2], [0, 1]))
