@@ -40,7 +40,7 @@ def test_canonical_parameters_keep_the_covariance_and_have_positive_scales(
         for zero in (False, True):
             theta = rng.normal(size=structure.n_parameters(k))
             elements = [element for element, _ in structure.scales(k)]
-            if zero:
+            if zero and elements:
                 theta[elements[0]] = 0.0
             T = structure.factor(theta, k)
             canonical = structure.canonical(theta, k)
@@ -54,7 +54,7 @@ def test_canonical_parameters_keep_the_covariance_and_have_positive_scales(
 def test_parameters_of_a_covariance_give_it_back(structure: CovarianceStructure) -> None:
     rng = np.random.default_rng(5)
     for k in sizes(structure):
-        theta = structure.canonical(rng.normal(size=structure.n_parameters(k)), k)
+        theta = structure.canonical(0.5 * rng.normal(size=structure.n_parameters(k)), k)
         T = structure.factor(theta, k)
         assert_allclose(structure.parameters_near(T @ T.T), theta, rtol=1e-9)
 
@@ -64,6 +64,8 @@ def test_a_scale_of_zero_is_not_free_and_others_are(structure: CovarianceStructu
     for k in sizes(structure):
         theta = structure.canonical(np.ones(structure.n_parameters(k)), k)
         assert structure.free(theta, k).all()
+        if not structure.scales(k):
+            continue
         element, _ = structure.scales(k)[-1]
         theta[element] = 0.0
         assert not structure.free(structure.canonical(theta, k), k)[element]
@@ -100,3 +102,49 @@ def test_an_unknown_structure_is_shown_in_the_formula_with_the_nearest_name() ->
         FormulaError, match=r"'diagg'(.|\n)*\^\^\^\^\^(.|\n)*Did you mean 'diag'"
     ):
         structure_named("diagg", "y ~ diagg(x | g)", 4)
+
+
+@pytest.mark.parametrize("structure", ALL, ids=NAMES)
+def test_curvature_is_the_second_derivative_of_the_factor(
+    structure: CovarianceStructure,
+) -> None:
+    rng = np.random.default_rng(8)
+    for k in sizes(structure):
+        theta, weight = rng.normal(size=structure.n_parameters(k)), rng.normal(size=(k, k))
+        expected = np.zeros((len(theta), len(theta)))
+        for i, e in enumerate(1e-4 * np.eye(len(theta))):
+            up, down = (structure.factor_derivatives(theta + s * e, k) for s in (1, -1))
+            expected[i] = np.tensordot(up - down, weight, axes=2) / 2e-4
+        got = (
+            np.zeros_like(expected)
+            if structure.linear
+            else structure.curvature(theta, k, weight)
+        )
+        assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def correlation(keyword: str, theta: list[float], k: int) -> np.ndarray:
+    T = STRUCTURES[keyword].factor(np.array(theta), k)
+    G = T @ T.T
+    sd = np.sqrt(np.diag(G))
+    return G / np.outer(sd, sd)
+
+
+def test_patterns_are_what_they_are_called() -> None:
+    lag = np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
+    assert_allclose(correlation("ar1", [2.0, np.arctanh(0.6)], 4), 0.6**lag, atol=1e-14)
+    assert_allclose(
+        correlation("hetar1", [0.1, 0.2, 0.3, 0.4, np.arctanh(0.6)], 4), 0.6**lag, atol=1e-14
+    )
+    same = correlation("homcs", [2.0, 0.7], 4)
+    off = same[~np.eye(4, dtype=bool)]
+    assert_allclose(off, off[0], atol=1e-14)
+    assert -1 / 3 < off[0] < 1
+    stationary = correlation("homtoep", [1.0, 0.5, -0.3, 0.2], 4)
+    for distance in range(1, 4):
+        diagonal = np.diag(stationary, distance)
+        assert_allclose(diagonal, diagonal[0], atol=1e-14)
+    rho = np.array([0.5, -0.2, 0.8])
+    dependent = correlation("ad", [0.0] * 4 + np.arctanh(rho).tolist(), 4)
+    assert_allclose(np.diag(dependent, 1), rho, atol=1e-14)
+    assert_allclose(dependent[0, 3], np.prod(rho), atol=1e-14)

@@ -116,6 +116,7 @@ def test_model_hessian_is_average_information_plus_curvature(model: SmallModel) 
         start += term.size
     curvature = factor_curvature(
         model.parameters,
+        theta,
         model.parameters.factors(theta),
         model.parameters.factor_derivatives(theta),
         gradient_T,

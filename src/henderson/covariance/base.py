@@ -9,16 +9,20 @@ from numpy.typing import NDArray
 from henderson.arrays import Blocks, Matrix, Vector
 
 
+_STEP = 1e-30
+
+
 class CovarianceStructure(ABC):
     """A covariance of k effects by its factor: b = Tu, u ~ N(0, I), Cov(b) = TTᵀ.
 
-    T(θ) is (k, k). θ is unconstrained and smooth through the boundary: a
-    standard deviation enters as itself, its sign free. For a Gaussian response T is relative
+    T(θ) is (k, k). θ is unconstrained, and where the structure allows it smooth through the
+    boundary: a standard deviation enters as itself, its sign free. For a Gaussian response T is relative
     to the residual standard deviation σ. Subclasses are final: to alter one, wrap it.
     """
 
-    keyword: ClassVar[str]  # how a formula asks for it: "diag" in diag(x | g)
-    description: ClassVar[str]
+    keyword: str  # how a formula asks for it: "diag" in diag(x | g)
+    description: str
+    linear: ClassVar[bool] = False  # whether T is linear in θ
 
     @abstractmethod
     def n_parameters(self, k: int) -> int:
@@ -26,11 +30,22 @@ class CovarianceStructure(ABC):
 
     @abstractmethod
     def factor(self, theta: Vector, k: int) -> Matrix:
-        """T(θ), shape (k, k)."""
+        """T(θ), shape (k, k); an analytic function, also of complex θ."""
 
-    @abstractmethod
     def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
-        """∂T/∂θ, shape (len(θ), k, k)."""
+        """∂T/∂θ, shape (len(θ), k, k): by complex steps, exact to rounding."""
+        steps = theta + _STEP * 1j * np.eye(len(theta))
+        return np.array([self.factor(moved, k).imag for moved in steps]) / _STEP
+
+    def curvature(self, theta: Vector, k: int, by_factor: Matrix) -> Matrix:
+        """Σ ∂d/∂T ∘ ∂²T/∂θᵢ∂θⱼ, (len(θ), len(θ)), given ∂d/∂T (k, k)."""
+        h = 1e-5
+        rows = [
+            self.factor_derivatives(theta + e, k) - self.factor_derivatives(theta - e, k)
+            for e in h * np.eye(len(theta))
+        ]
+        out = np.tensordot(np.array(rows), by_factor, axes=2) / (2.0 * h)
+        return 0.5 * (out + out.T)
 
     @abstractmethod
     def parameters_near(self, covariance: Matrix) -> Vector:

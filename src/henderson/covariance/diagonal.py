@@ -15,6 +15,7 @@ class Diagonal(CovarianceStructure):
 
     keyword = "diag"
     description = "diagonal, a variance for each effect"
+    linear = True
 
     def n_parameters(self, k: int) -> int:
         return k
@@ -41,6 +42,7 @@ class HomogeneousDiagonal(CovarianceStructure):
 
     keyword = "homdiag"
     description = "diagonal, one variance in common"
+    linear = True
 
     def n_parameters(self, k: int) -> int:
         return 1

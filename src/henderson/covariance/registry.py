@@ -3,14 +3,29 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from henderson.covariance.autoregressive import Antedependence, Autoregressive
 from henderson.covariance.base import CovarianceStructure
+from henderson.covariance.compound_symmetry import Exchangeable
 from henderson.covariance.diagonal import Diagonal, HomogeneousDiagonal
+from henderson.covariance.standard_deviations import Heterogeneous, Homogeneous
+from henderson.covariance.toeplitz import Stationary
 from henderson.covariance.unstructured import Unstructured
 from henderson.errors import FormulaError, did_you_mean
 
-STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType(
-    {s.keyword: s for s in (Unstructured(), Diagonal(), HomogeneousDiagonal())}
+_ALL: tuple[CovarianceStructure, ...] = (
+    Unstructured(),
+    Diagonal(),
+    HomogeneousDiagonal(),
+    Heterogeneous("cs", "compound symmetry, a variance for each effect", Exchangeable()),
+    Homogeneous("homcs", "compound symmetry", Exchangeable()),
+    Homogeneous("ar1", "first-order autoregression", Autoregressive()),
+    Heterogeneous("hetar1", "autoregression, a variance for each effect", Autoregressive()),
+    Heterogeneous("toep", "Toeplitz, a variance for each effect", Stationary()),
+    Homogeneous("homtoep", "Toeplitz", Stationary()),
+    Heterogeneous("ad", "first-order antedependence", Antedependence()),
 )
+
+STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType({s.keyword: s for s in _ALL})
 
 
 def structure_named(keyword: str, text: str, start: int) -> CovarianceStructure:

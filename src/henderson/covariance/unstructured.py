@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -21,15 +21,16 @@ class Unstructured(CovarianceStructure):
     last: a small pivot before large ones makes T turn along a curved valley.
     """
 
-    keyword = "us"
-    description = "unstructured"
     order: tuple[int, ...] | None = None
+    keyword: ClassVar[str] = "us"  # pyright: ignore[reportIncompatibleVariableOverride]
+    description: ClassVar[str] = "unstructured"  # pyright: ignore[reportIncompatibleVariableOverride]
+    linear: ClassVar[bool] = True
 
     def n_parameters(self, k: int) -> int:
         return k * (k + 1) // 2
 
     def factor(self, theta: Vector, k: int) -> Matrix:
-        T = np.zeros((k, k))
+        T = np.zeros((k, k), dtype=theta.dtype)
         T[_positions(k, self.order)] = theta
         return T
 

@@ -20,19 +20,24 @@ def theta_gradient(
 
 def factor_curvature(
     parameters: CovarianceParameters,
+    theta: Vector,
     factors: Sequence[Matrix],
     derivatives: list,
     by_template: Sequence[Matrix],
 ) -> Matrix:
-    """The part of the Hessian in θ that comes from G = TTᵀ: 2 tr(∂ᵢTᵀ g ∂ⱼT), (nθ, nθ).
+    """The part of the Hessian in θ that comes from G = TTᵀ and from T(θ), (nθ, nθ).
 
-    g = ∂d/∂G follows from ∂d/∂T = 2gT. It keeps a variance of zero from being a false saddle.
-    The curvature of T(θ) itself is left out; it is zero where T is linear in θ.
+    2 tr(∂ᵢTᵀ g ∂ⱼT), where g = ∂d/∂G follows from ∂d/∂T = 2gT, keeps a variance of zero from
+    being a false saddle; Σ ∂d/∂T ∘ ∂ᵢⱼT is zero where T is linear in θ.
     """
     out = np.zeros((len(parameters), len(parameters)))
-    for at, T, dT, gT in zip(parameters.slices, factors, derivatives, by_template, strict=True):
+    for structure, at, T, dT, gT in zip(
+        parameters.structures, parameters.slices, factors, derivatives, by_template, strict=True
+    ):
         g = gT / (2.0 * T) if len(T) == 1 else 0.5 * gT @ np.linalg.inv(T)
         g = 0.5 * (g + g.T)
         count = dT.shape[0]
         out[at, at] = 2.0 * dT.reshape(count, -1) @ (g @ dT).reshape(count, -1).T
+        if not structure.linear:
+            out[at, at] += structure.curvature(theta[at], len(T), gT)
     return out

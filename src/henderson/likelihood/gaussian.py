@@ -188,7 +188,9 @@ class GaussianLikelihood:
         gradient = theta_gradient(self.parameters, derivatives, by_template)
         if information is None:
             return Evaluation(at.deviance, gradient, np.empty((0, 0)))
-        curvature = factor_curvature(self.parameters, factors, derivatives, by_template)
+        curvature = factor_curvature(
+            self.parameters, theta, factors, derivatives, by_template
+        )
         hessian = information.average + curvature
         if not self.exact:
             return Evaluation(at.deviance, gradient, hessian)

@@ -1,0 +1,48 @@
+"""Toeplitz: the correlation depends on the distance between times only."""
+
+from typing import final
+
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
+from henderson.covariance.autoregressive import from_correlations
+from henderson.covariance.standard_deviations import CorrelationPattern
+
+
+@final
+class Stationary(CorrelationPattern):
+    """Corr(bᵢ, bⱼ) = r(|i − j|), any stationary correlation of k equally spaced times.
+
+    The parameters are atanh of the k − 1 partial autocorrelations: any values make a positive
+    definite matrix, and every one is made so.
+
+    Source: Barndorff-Nielsen & Schou (1973), J. Multivar. Anal. 3, 408–419.
+    """
+
+    def n_parameters(self, k: int) -> int:
+        return k - 1
+
+    def factor(self, rho: Vector, k: int) -> Matrix:
+        """By the recursion of Levinson and Durbin.
+
+        x_t − Σ φ_tj x_t−j has variance v_t, so that ARAᵀ = diag(v) with rows (−φ, 1) of A.
+        """
+        A, v = np.eye(k, dtype=rho.dtype), np.ones(k, dtype=rho.dtype)
+        phi = np.zeros(0, dtype=rho.dtype)
+        for t in range(1, k):
+            p = np.tanh(rho[t - 1])
+            phi = np.append(phi - p * phi[::-1], p)
+            v[t] = v[t - 1] / np.cosh(rho[t - 1]) ** 2
+            A[t, :t] = -phi[::-1]
+        return np.linalg.inv(A) * np.sqrt(v)
+
+    def parameters_near(self, correlation: Matrix) -> Vector:
+        k = len(correlation)
+        r = np.array([np.diag(correlation, lag).mean() for lag in range(k)])
+        phi, v, out = np.zeros(0), 1.0, np.empty(k - 1)
+        for t in range(1, k):
+            out[t - 1 : t] = from_correlations(np.array([(r[t] - phi @ r[t - 1 : 0 : -1]) / v]))
+            p = np.tanh(out[t - 1])
+            phi = np.append(phi - p * phi[::-1], p)
+            v /= np.cosh(out[t - 1]) ** 2
+        return out
