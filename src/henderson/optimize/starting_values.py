@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from henderson.arrays import Blocks, Matrix
+from henderson.arrays import Blocks, Matrix, Vector
 
 _LARGE = 8  # beyond this many effects only variances are estimated
 
@@ -20,9 +20,17 @@ def moment_covariances(
     blocks: Sequence[Blocks], scores: Sequence[Matrix], sigma2: float
 ) -> list[Matrix]:
     """G of each term relative to σ², positive definite; blocks (g, k, k), scores (g, k)."""
-    return [
-        _well_inside(_moments(A, s, sigma2), A) for A, s in zip(blocks, scores, strict=True)
-    ]
+    out = []
+    for A, s in zip(blocks, scores, strict=True):
+        A_unit, s_unit, unit = _in_units(A, s)
+        out.append(_well_inside(_moments(A_unit, s_unit, sigma2)) / np.outer(unit, unit))
+    return out
+
+
+def _in_units(A: Blocks, s: Matrix) -> tuple[Blocks, Matrix, Vector]:
+    """A and s where an average level has information 1 on each effect, and these units (k,)."""
+    unit = np.sqrt(np.maximum(np.einsum("gkk->k", A) / max(len(A), 1), 1e-300))
+    return A / np.outer(unit, unit), s / unit, unit
 
 
 def residual_variance(
@@ -33,13 +41,13 @@ def residual_variance(
     `total` is the residual sum of squares without random effects on `df` degrees of freedom.
     """
     best = total / df
-    for A, s in zip(blocks, scores, strict=True):
-        g, k = s.shape
+    for block, score in zip(blocks, scores, strict=True):
+        g, k = score.shape
         left = df - min(g * k, df)
         if left < max(2.0, 0.02 * df):
             continue
-        ridge = 1e-8 * np.einsum("gkk->", A) / (g * k) + 1e-300
-        solution = np.linalg.solve(A + ridge * np.eye(k), s[:, :, None])
+        A, s, _ = _in_units(block, score)
+        solution = np.linalg.solve(A + 1e-8 * np.eye(k), s[:, :, None])
         within = (total - float(np.sum(s * solution[:, :, 0]))) / left
         best = min(best, within)
     return max(best, 0.02 * total / df)
@@ -56,15 +64,12 @@ def _moments(A: Blocks, s: Matrix, sigma2: float) -> Matrix:
     return np.linalg.solve(system + ridge * np.eye(k * k), target.ravel()).reshape(k, k)
 
 
-def _well_inside(G: Matrix, A: Blocks) -> Matrix:
+def _well_inside(G: Matrix) -> Matrix:
     """A positive definite matrix near G, away from zero variances and correlations of one.
 
     In units where an average level has information 1 on each effect, eigenvalues are kept
     above a hundredth, and above a twentieth of their mean.
     """
-    unit = np.sqrt(np.maximum(np.einsum("gkk->k", A) / max(len(A), 1), 1e-300))
-    scaled = 0.5 * (G + G.T) * np.outer(unit, unit)
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors = np.linalg.eigh(0.5 * (G + G.T))
     lowest = max(0.01, 0.05 * float(np.mean(np.maximum(values, 0.0))))
-    scaled = (vectors * np.maximum(values, lowest)) @ vectors.T
-    return scaled / np.outer(unit, unit)
+    return (vectors * np.maximum(values, lowest)) @ vectors.T

@@ -27,6 +27,10 @@ class Search:
     radius: float
 
 
+_HINDERED = 0.03  # of the decrease that the model alone promises
+_PATIENCE = 2  # hindered steps in a row, after which what was learned is forgotten
+
+
 def minimize(
     evaluate: Callable[[Vector], Evaluation],
     start: Vector,
@@ -69,12 +73,15 @@ def minimize(
     if not len(x) or not _finite(at):
         reason = "stalled" if len(x) else "converged"
         return Search(x, at, at.hessian, evaluations, 0.0, reason, radius)
-    reason = "limit"
+    reason, hindered = "limit", 0
     predicted = np.inf
     while True:
-        model = _best_model(at, learned)
         scale = _scale(at.hessian)
-        step, predicted = _step(model, at.gradient, scale, radius)
+        step, predicted = _step(_best_model(at, learned), at.gradient, scale, radius)
+        hindered = hindered + 1 if _hinders(learned, predicted, at, scale, radius) else 0
+        if hindered > _PATIENCE:
+            learned = np.zeros_like(learned)
+            continue
         if predicted < tolerance:
             reason = "converged"
             break
@@ -111,6 +118,19 @@ def minimize(
 
 def _finite(at: Evaluation) -> bool:
     return all(np.isfinite(part).all() for part in (at.value, at.gradient, at.hessian))
+
+
+def _hinders(
+    learned: Matrix, predicted: float, at: Evaluation, scale: Vector, radius: float
+) -> bool:
+    """Whether what was learned takes nearly all from the decrease the model alone promises.
+
+    What was learned far away keeps the search from directions it is wrong about, and so is
+    never corrected.
+    """
+    if at.exact is not None or not learned.any():
+        return False
+    return predicted < _HINDERED * _step(at.hessian, at.gradient, scale, radius)[1]
 
 
 def _best_model(at: Evaluation, learned: Matrix) -> Matrix:
