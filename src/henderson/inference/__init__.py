@@ -1,10 +1,20 @@
 """Tests and intervals: linear functions of the fixed effects with honest degrees of freedom."""
 
+from henderson.inference.anova_tables import anova
 from henderson.inference.linear_functions import (
     JointTest,
     LinearEstimates,
     joint_test,
     linear_estimates,
 )
+from henderson.inference.wald import WaldTest, wald_test
 
-__all__ = ["JointTest", "LinearEstimates", "joint_test", "linear_estimates"]
+__all__ = [
+    "JointTest",
+    "LinearEstimates",
+    "WaldTest",
+    "anova",
+    "joint_test",
+    "linear_estimates",
+    "wald_test",
+]

@@ -15,7 +15,6 @@ class CoefficientDf:
 
     name: str
     vcov: Matrix  # (p, p)
-    beta: Vector  # (p,)
     nu: Vector  # (p,)
 
     def df(self, L: Matrix) -> Vector:
@@ -24,12 +23,7 @@ class CoefficientDf:
         takes_part = weight > 1e-10 * weight.max(axis=1, keepdims=True)
         return np.where(takes_part, self.nu, np.inf).min(axis=1)
 
-    def joint(self, L: Matrix) -> tuple[float, float]:
-        """F of independent rows L (q, p), and its denominator's ν."""
-        return wald_f(L, self.beta, self.vcov), float(self.df(L).min())
-
-
-def wald_f(L: Matrix, beta: Vector, vcov: Matrix) -> float:
-    """(Lβ)ᵀ(LΦLᵀ)⁻¹Lβ / q of independent rows L (q, p)."""
-    value = L @ beta
-    return float(value @ np.linalg.solve(L @ vcov @ L.T, value)) / len(L)
+    def joint(self, L: Matrix, value: Vector) -> tuple[float, float]:
+        """F of `value` (q,), for independent rows L (q, p), and its denominator's ν."""
+        chi2 = value @ np.linalg.solve(L @ self.vcov @ L.T, value)
+        return float(chi2) / len(L), float(self.df(L).min())

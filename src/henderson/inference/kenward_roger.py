@@ -46,7 +46,6 @@ class KenwardRoger:
     """What the test of any linear hypothesis is computed from."""
 
     vcov: Matrix  # Φ_A, (p, p)
-    beta: Vector  # (p,)
     root: Matrix  # T, (p, p), TTᵀ = Φ
     P: Blocks  # −TᵀPᵢT, (m, p, p); the first is I, of V itself
     W: Matrix  # (m, m)
@@ -78,7 +77,6 @@ class KenwardRoger:
         adjusted = np.einsum("ij,irjs->rs", W[1:, 1:], excess)
         return cls(
             vcov=estimates.vcov[:p, :p] + 2.0 * gls.root @ adjusted @ gls.root.T,
-            beta=location.beta,
             root=gls.root,
             P=np.concatenate([np.eye(p)[None], changes]),
             W=W,
@@ -92,8 +90,8 @@ class KenwardRoger:
         spread = np.einsum("rm,ml,rl->r", g, self.W, g, optimize=True)
         return np.divide(2.0 * v**2, spread, out=np.full(len(L), np.nan), where=spread > 0.0)
 
-    def joint(self, L: Matrix) -> tuple[float, float]:
-        """λF of independent rows L (q, p), and its denominator's ν."""
+    def joint(self, L: Matrix, value: Vector) -> tuple[float, float]:
+        """λF of `value` (q,), for independent rows L (q, p), and its denominator's ν."""
         q = len(L)
         U, _ = np.linalg.qr((L @ self.root).T)
         P = np.einsum("pa,mpq,qb->mab", U, self.P, U, optimize=True)
@@ -101,7 +99,6 @@ class KenwardRoger:
         A1 = float(along @ self.W @ along)
         A2 = float(np.einsum("ij,iab,jba->", self.W, P, P, optimize=True))
         nu, scale = _df_and_scale(A1, A2, q)
-        value = L @ self.beta
         wald = float(value @ np.linalg.solve(L @ self.vcov @ L.T, value))
         return scale * wald / q, nu
 

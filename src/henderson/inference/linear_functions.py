@@ -47,8 +47,8 @@ class DegreesOfFreedom(Protocol):
         """ν of each row of L (r, p); shape (r,)."""
         ...
 
-    def joint(self, L: Matrix) -> tuple[float, float]:
-        """F of independent rows L (q, p), and its denominator's ν."""
+    def joint(self, L: Matrix, value: Vector) -> tuple[float, float]:
+        """F of `value` (q,), for independent rows L (q, p), and its denominator's ν."""
         ...
 
 
@@ -70,7 +70,7 @@ class LinearEstimates:
 
 @dataclass(frozen=True, slots=True)
 class JointTest:
-    """F of Lβ = 0; with infinite denominator degrees of freedom, chi-squared over its own."""
+    """F of Lβ = c; with infinite denominator degrees of freedom, chi-squared over its own."""
 
     statistic: float  # F; NaN where there is nothing to test
     df1: int  # rank of L
@@ -130,9 +130,13 @@ def linear_estimates(
 
 
 def joint_test(
-    estimates: Estimates, L: Matrix, *, ddf: str | DegreesOfFreedom | None = None
+    estimates: Estimates,
+    L: Matrix,
+    *,
+    value: Vector | None = None,
+    ddf: str | DegreesOfFreedom | None = None,
 ) -> JointTest:
-    """F-test of Lβ = 0.
+    """F-test of Lβ = c.
 
     Parameters
     ----------
@@ -141,6 +145,8 @@ def joint_test(
     L : (r, p) array
         One function a row, over the coefficients of the location. Rows that others determine
         change nothing.
+    value : (r,) array
+        c; zeros by default.
     ddf
         As in `linear_estimates`.
 
@@ -152,7 +158,8 @@ def joint_test(
     Raises
     ------
     ModelError
-        For a method that does not exist or does not fit the model, or L of another width.
+        For a method that does not exist or does not fit the model, L of another width, or
+        values that contradict one another.
 
     Examples
     --------
@@ -164,11 +171,13 @@ def joint_test(
     (45.85, 1, 17.0)
     """
     method = degrees_of_freedom(estimates, ddf)
-    L = _independent_rows(_checked(estimates, L), method.vcov)
+    L = _checked(estimates, L)
+    difference = L @ estimates.location.beta - (0.0 if value is None else np.asarray(value))
+    L, difference = _independent_rows(L, difference, method.vcov)
     q = len(L)
     if q == 0:
         return JointTest(np.nan, 0, np.nan, np.nan, method.name)
-    statistic, df2 = method.joint(L)
+    statistic, df2 = method.joint(L, difference)
     p = chdtrc(q, q * statistic) if np.isinf(df2) else fdtrc(q, df2, statistic)
     return JointTest(statistic, q, df2, float(p), method.name)
 
@@ -238,7 +247,6 @@ def _by_coefficient(
         return CoefficientDf(
             name=name,
             vcov=_location(estimates),
-            beta=estimates.location.beta,
             nu=of_coefficients(estimates),
         )
 
@@ -312,14 +320,21 @@ def _checked(estimates: Estimates, L: Matrix) -> Matrix:
     return L
 
 
-def _independent_rows(L: Matrix, vcov: Matrix) -> Matrix:
-    """L itself where its rows are independent, else as many combinations as its rank."""
-    L = L[np.any(L != 0.0, axis=1)]
-    if len(L) <= 1:
-        return L
+def _independent_rows(L: Matrix, value: Vector, vcov: Matrix) -> tuple[Matrix, Vector]:
+    """L and its values where rows are independent, else as many combinations as its rank."""
+    if not np.any(L):
+        return L[:0], value[:0]
     scale = np.sqrt(np.diag(vcov))
-    _, values, right = np.linalg.svd(L * scale, full_matrices=False)
+    size = np.linalg.norm(L * scale, axis=1)
+    size[size == 0.0] = 1.0
+    left, values, _ = np.linalg.svd(L * scale / size[:, None], full_matrices=True)
     rank = int(np.sum(values > _RANK * values[0]))
     if rank == len(L):
-        return L
-    return right[:rank] / scale
+        return L, value
+    combine, dependent = left[:, :rank].T / size, left[:, rank:].T / size
+    if np.abs(dependent @ value).max(initial=0.0) > 1e-6 * max(1.0, np.abs(value / size).max()):
+        raise ModelError(
+            "The hypotheses contradict one another: rows of L depend on others, and their "
+            "values do not in the same way. Leave out the rows that follow from others."
+        )
+    return combine @ L, combine @ value

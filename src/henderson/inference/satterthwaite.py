@@ -37,7 +37,6 @@ class Satterthwaite:
     """What the degrees of freedom of any linear function are computed from."""
 
     vcov: Matrix  # Φ, (p, p)
-    beta: Vector  # (p,)
     root: Matrix  # T, (p, p)
     changes: Blocks  # Fᵀ∆F by covariance parameter, (nθ, p, p)
     covariance: Matrix  # A, (1 + nθ, 1 + nθ), zero for parameters at a boundary
@@ -58,7 +57,6 @@ class Satterthwaite:
             changes.append(gls.information_changes(t, half + half.transpose(0, 2, 1)))
         return cls(
             vcov=estimates.vcov[:p, :p],
-            beta=location.beta,
             root=gls.root,
             changes=stacked(changes, p),
             covariance=np.nan_to_num(estimates.vcov_all[p:, p:]),
@@ -73,11 +71,11 @@ class Satterthwaite:
         spread = np.einsum("rm,ml,rl->r", g, self.covariance, g, optimize=True)
         return np.divide(2.0 * v**2, spread, out=np.full(len(L), np.nan), where=spread > 0.0)
 
-    def joint(self, L: Matrix) -> tuple[float, float]:
-        """F of independent rows L (q, p), and its denominator's ν."""
+    def joint(self, L: Matrix, value: Vector) -> tuple[float, float]:
+        """F of `value` (q,), for independent rows L (q, p), and its denominator's ν."""
         values, vectors = np.linalg.eigh(L @ self.vcov @ L.T)
         contrasts = vectors.T @ L
-        t2 = (contrasts @ self.beta) ** 2 / values
+        t2 = (vectors.T @ value) ** 2 / values
         return float(np.mean(t2)), combined_df(self.df(contrasts))
 
 
