@@ -144,6 +144,13 @@ void bind_equations(nb::module_& m) {
                  nb::gil_scoped_release release;
                  e.template_traces(templates.data(), out.data());
              })
+        .def("moment_system",
+             [](const Equations& e, int widest, Out out) {
+                 int size = e.moments(widest);
+                 need(int64_t(out.size()) == int64_t(size) * size, "shape");
+                 nb::gil_scoped_release release;
+                 e.moment_system(widest, out.data());
+             })
         .def("apply_templates",
              [](const Equations& e, In templates, In x, bool transposed, Out out) {
                  need(x.size() == out.size(), "shape");

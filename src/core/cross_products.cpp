@@ -52,6 +52,42 @@ void Equations::cross_products(const double* w) {
     }
 }
 
+int Equations::moments(int widest) const {
+    int total = 0;
+    for (const Term& term : terms) total += term.k > widest ? term.k : term.k * term.k;
+    return total;
+}
+
+void Equations::moment_system(int widest, double* out) const {
+    int size = moments(widest), at = 0;
+    std::vector<int> start;
+    for (const Term& term : terms) {
+        start.push_back(at);
+        at += term.k > widest ? term.k : term.k * term.k;
+    }
+    auto add = [&](const double* a, const Node& node, const Node& met, bool twice) {
+        int k = node.k, l = met.k;
+        bool rows_full = k <= widest, columns_full = l <= widest;
+        for (int x = 0; x < k; ++x)
+            for (int y = rows_full ? 0 : x; y < (rows_full ? k : x + 1); ++y) {
+                int row = start[node.term] + (rows_full ? x * k + y : x);
+                for (int c = 0; c < l; ++c)
+                    for (int d = columns_full ? 0 : c; d < (columns_full ? l : c + 1); ++d) {
+                        int column = start[met.term] + (columns_full ? c * l + d : c);
+                        double product = a[c * k + x] * a[d * k + y];
+                        out[int64_t(row) * size + column] += product;
+                        if (twice) out[int64_t(column) * size + row] += product;
+                    }
+            }
+    };
+    for (const Node& node : nodes_) {
+        add(&a_[node.diagonal], node, node, false);
+        for (int e = node.first; e < node.last; ++e)
+            add(&a_[node.off] + int64_t(boundary_[e].offset) * node.k, node,
+                nodes_[boundary_[e].node], true);
+    }
+}
+
 void Equations::z_transpose_times(const double* v, int m, double* out) const {
     for (const Term& term : terms) {
         for (int64_t row = 0; row < n; ++row) {

@@ -86,6 +86,11 @@ class Equations {
     // out, one k x k matrix (row-major) a term after another: sum over levels of the
     // diagonal blocks of A T C^-1
     void template_traces(const double* templates, double* out) const;
+    // out (M, M): sum over pairs of levels of A_jl[a, c] A_jl[b, d] at (a b of j's term, c d of
+    // l's). M sums over terms k^2, or k where k > widest: then only a = b.
+    int moments(int widest) const;
+    void moment_system(int widest, double* out) const;
+
     // --- block-diagonal maps (templates.cpp) ------------------------------------------------
     // out = Tx or T'x, x (q, m)
     void apply_templates(const double* templates, const double* x, int m, bool transposed,

@@ -3,13 +3,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from henderson.covariance import Diagonal, Unstructured
+from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters
 from henderson.optimize import Outcome, minimize
 from henderson.optimize.boundary import boundary_in_words, settle
 from henderson.optimize.certificate import certify
 from henderson.optimize.curvature import covariance_of, exact_hessian
-from henderson.optimize.starting_values import moment_covariances, residual_variance
+from henderson.optimize.starting_values import Moments
 
 
 def rosenbrock(x: np.ndarray) -> Evaluation:
@@ -132,15 +133,26 @@ def test_differences_of_the_gradient_give_the_hessian_of_free_parameters() -> No
 
 
 def test_moments_recover_the_covariances_they_start_from() -> None:
+    """Nested terms: what the finer one explains is not counted for the coarser."""
     rng = np.random.default_rng(1)
-    g, m = 4000, 6
-    x = np.stack([np.ones((g, m)), rng.normal(size=(g, m))], axis=2)
+    fine = np.repeat(np.arange(2000, dtype=np.int32), 6)
+    coarse = (fine // 10).astype(np.int32)
+    x = np.column_stack([np.ones(len(fine)), rng.normal(size=len(fine))])
     T = np.array([[1.0, 0.0], [0.4, 0.6]])
-    b = rng.normal(size=(g, 2)) @ T.T
-    e = np.einsum("gmk,gk->gm", x, b) + rng.normal(size=(g, m))
-    A = np.einsum("gmk,gml->gkl", x, x)
-    s = np.einsum("gmk,gm->gk", x, e)
-    sigma2 = residual_variance([A], [s], float(np.sum(e**2)), g * m - 1)
-    (G,) = moment_covariances([A], [s], sigma2)
-    assert_allclose(sigma2, 1.0, rtol=0.05)
-    assert_allclose(G, T @ T.T, atol=0.1)
+    b = rng.normal(size=(2000, 2)) @ T.T
+    y = (x * b[fine]).sum(1) + 1.5 * rng.normal(size=200)[coarse] + rng.normal(size=len(fine))
+    terms = [
+        RandomTermMatrix(0, 1, 200, coarse, np.ones((len(fine), 1))),
+        RandomTermMatrix(0, 2, 2000, fine, x),
+    ]
+    equations = MixedModelEquations(terms, len(fine), 1)
+    equations.cross_products([np.ones((len(fine), 1))])
+    scores = [
+        s[:, :, 0] for s in equations.by_term(equations.z_transpose_times([y[:, None, None]]))
+    ]
+    moments = Moments.of(equations, scores)
+    sigma2 = moments.residual_variance(float(y @ y), len(y) - 1)
+    between, within = moments.covariances(sigma2)
+    assert_allclose(sigma2, 1.0, rtol=0.1)
+    assert_allclose(within, T @ T.T, atol=0.15)
+    assert_allclose(between, [[2.25]], rtol=0.25)

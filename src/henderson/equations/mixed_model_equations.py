@@ -292,6 +292,30 @@ class MixedModelEquations:
         """The diagonal blocks of A = ZᵀWZ by term, each (g, k, k)."""
         return self._blocks(lambda part: part.cross_product_blocks, add_tail=True)
 
+    def moment_system(self, widest: int) -> Matrix:
+        """Σ over pairs of levels j, l of A_jl[a, c] A_jl[b, d], (M, M), terms as given.
+
+        At row (a b) of j's term and column (c d) of l's; M = Σ k² over terms. Of a term with
+        more than `widest` effects there are only the k rows with a = b. With several parts, a
+        level of the tail is taken part by part.
+        """
+        sizes = [t.k if t.k > widest else t.k * t.k for t in self.terms]
+        starts = np.cumsum([0, *sizes])
+        total = int(starts[-1])
+
+        def one(part: _core.Equations) -> Matrix:
+            out = np.zeros((total, total))
+            part.moment_system(widest, out)
+            return out
+
+        ordered = np.sum(self.executor.map(one, self.parts), axis=0)
+        place = np.array(
+            [i for t in self.order for i in range(starts[t], starts[t + 1])], dtype=np.intp
+        )
+        given = np.empty_like(ordered)
+        given[np.ix_(place, place)] = ordered
+        return given
+
     def _blocks(self, read: Callable, *, add_tail: bool) -> list[Blocks]:
         out: list[Blocks] = [np.empty(0)] * len(self.terms)
         for position, t in enumerate(self.order):

@@ -20,7 +20,7 @@ from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
 from henderson.optimize.covariance_search import search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
-from henderson.optimize.starting_values import moment_covariances, residual_variance
+from henderson.optimize.starting_values import Moments
 
 _LARGE_TAIL = 400  # columns of the dense tail beyond which the exact Hessian is not for free
 _MANY_PARAMETERS = 20
@@ -112,10 +112,12 @@ def _scale(X: Matrix, y: Vector, weights: Vector | None, label: str) -> _Scaled:
 
 
 def _start(likelihood: GaussianLikelihood) -> Vector:
-    blocks, scores, total = likelihood.moments()
-    df = likelihood.n - likelihood.p
-    sigma2 = residual_variance(blocks, scores, total, df)
-    return likelihood.parameters.parameters_near(moment_covariances(blocks, scores, sigma2))
+    if not len(likelihood.parameters):
+        return np.empty(0)
+    scores, total = likelihood.moments()
+    moments = Moments.of(likelihood.equations, scores)
+    sigma2 = moments.residual_variance(total, likelihood.n - likelihood.p)
+    return likelihood.parameters.parameters_near(moments.covariances(sigma2))
 
 
 def _curvature(

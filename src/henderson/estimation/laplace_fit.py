@@ -32,7 +32,7 @@ from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
 from henderson.optimize.covariance_search import search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
-from henderson.optimize.starting_values import moment_covariances
+from henderson.optimize.starting_values import Moments
 
 _GOOD_ENOUGH = 1e-2  # of deviance, for a start without random effects
 _POLISHED = 1e-10
@@ -253,7 +253,7 @@ def _start(
     )
     equations.sum_tail(score)
     scores = [s[:, :, 0] for s in equations.by_term(score)]
-    theta = parameters.parameters_near(moment_covariances(blocks, scores, 1.0))
+    theta = parameters.parameters_near(Moments.of(equations, scores).covariances(1.0))
     return theta, smallest_factors(blocks)
 
 

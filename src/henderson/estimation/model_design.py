@@ -140,15 +140,16 @@ def design_model(
         )
     )
     location = predictors[0]
-    model = ModelDesign(frame, family, response, predictors)
-    if model.is_linear:
-        _refuse_confounding(location, response, observed.label, formula)
     if location.fixed.matrix.shape[1] >= frame.n:
         richest = int(np.bincount(location.fixed.assign).argmax())
         raise DataError(
             f"There are {location.fixed.matrix.shape[1]} fixed effects and {frame.n} rows. "
             f"Most are of {location.fixed.terms[richest]!r}. Leave out terms, or use more data."
         )
+    _refuse_absorbed(location)
+    model = ModelDesign(frame, family, response, predictors)
+    if model.is_linear:
+        _refuse_confounding(location, response, observed.label, formula)
     return model
 
 
@@ -166,6 +167,22 @@ def _refuse_constant(response: Response, label: str) -> None:
             f"The response {label!r} is constant: every value is {proportion[0]:g}. "
             "There is nothing to explain; check that this is the right column."
         )
+
+
+def _refuse_absorbed(location: PredictorDesign) -> None:
+    """Effects whose every column is a combination of fixed ones have nothing left to vary."""
+    X = location.fixed.matrix
+    for term in location.random:
+        g = term.n_levels
+        if term.effects != ("(Intercept)",) or g > X.shape[1]:
+            continue
+        Q = np.linalg.qr(X)[0]
+        within = np.column_stack([np.bincount(term.codes, q, g) for q in Q.T])  # ZᵀQ
+        if np.all(np.sum(within**2, axis=1) > (1.0 - 1e-10) * np.bincount(term.codes, None, g)):
+            raise DataError(
+                f"The levels of {term.group!r} are fixed effects too, so that {term.term.text} "
+                "has nothing left to vary. Leave one of the two out."
+            )
 
 
 def _constant_within(y: Vector, term: RandomDesign) -> bool:

@@ -25,7 +25,8 @@ def estimate(
     control = control or FitControl()
     design = design_model(specification, data, weights=weights, offset=offset)
     restricted = specification.method == "REML"
-    with single_blas_thread():
+    # A search may try points beyond the range of doubles, and turns back from them.
+    with single_blas_thread(), np.errstate(all="ignore"):
         if design.is_linear:
             result = fit_gaussian(design, restricted, control)
         else:

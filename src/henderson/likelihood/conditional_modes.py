@@ -98,9 +98,7 @@ class ModeFinder:
 
     def weights(self, densities: Sequence[LogDensity]) -> list[Matrix]:
         """W packed over the predictors with random effects, (n_part, K(K+1)/2)."""
-        return [
-            -d.d2[:, self._weights] if d.d2.shape[1] > 1 else -d.d2 for d in densities
-        ]
+        return [-d.d2[:, self._weights] if d.d2.shape[1] > 1 else -d.d2 for d in densities]
 
     def find(self, templates: Vector, beta: Vector, u: Sequence[Matrix]) -> Modes | None:
         """The modes from a start; None where the density is not defined or no mode is found."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from henderson.arrays import Matrix, Vector
 
@@ -47,14 +46,12 @@ class FixedBasis:
 
     def coefficients(self, gamma: Vector) -> Vector:
         """β = R⁻¹γ."""
-        return solve_triangular(self.R, gamma, check_finite=False) if len(gamma) else gamma
+        return np.linalg.solve(self.R, gamma)
 
     def covariance(self, of_gamma: Matrix) -> Matrix:
         """Cov(β) = R⁻¹ Cov(γ) R⁻ᵀ."""
-        if not len(of_gamma):
-            return of_gamma
-        half = solve_triangular(self.R, of_gamma, check_finite=False)
-        return solve_triangular(self.R, half.T, check_finite=False).T
+        half = np.linalg.inv(self.R)
+        return half @ of_gamma @ half.T
 
     @property
     def log_volume(self) -> float:

@@ -188,9 +188,7 @@ class GaussianLikelihood:
         gradient = theta_gradient(self.parameters, derivatives, by_template)
         if information is None:
             return Evaluation(at.deviance, gradient, np.empty((0, 0)))
-        curvature = factor_curvature(
-            self.parameters, theta, factors, derivatives, by_template
-        )
+        curvature = factor_curvature(self.parameters, theta, factors, derivatives, by_template)
         hessian = information.average + curvature
         if not self.exact:
             return Evaluation(at.deviance, gradient, hessian)
@@ -277,8 +275,8 @@ class GaussianLikelihood:
                 out[parameters.slices[t], at] = value.T
         return out
 
-    def moments(self) -> tuple[list[Blocks], list[Matrix], float]:
-        """What starting values need: A by level, ZᵀW(y − Xβ) by level, residual sum of squares.
+    def moments(self) -> tuple[list[Matrix], float]:
+        """What starting values need: ZᵀW(y − Xβ) by level, and the residual sum of squares.
 
         β is the least-squares one.
         """
@@ -288,7 +286,6 @@ class GaussianLikelihood:
         scores = [zxy @ combine for zxy in self._zxy]
         self.equations.sum_tail(scores)
         return (
-            self._blocks,
             [s[:, :, 0] for s in self.equations.by_term(scores)],
             float((combine.T @ self._xy @ combine)[0, 0]),
         )

@@ -163,8 +163,8 @@ class LaplaceLikelihood:
             hessian = self._working_hessian(modes, work, theta)
             at = slice(0, len(theta))
             hessian[at, at] += factor_curvature(
-            self.parameters, theta, factors, derivatives, by_template
-        )
+                self.parameters, theta, factors, derivatives, by_template
+            )
         self._remember(modes, work, deviance)
         self._last_psi = psi
         return Evaluation(deviance, gradient, hessian)

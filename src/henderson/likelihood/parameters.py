@@ -97,6 +97,8 @@ class CovarianceParameters:
 
         The derivative of a parameter at a boundary is NaN, and that by one is zero.
         """
+        if to.structures == self.structures:
+            return theta, np.diag(np.where(self.free(theta), 1.0, np.nan))
         moved = to.parameters_near(self.covariances(theta))
         here, there = self.free(theta), to.free(moved)
         slopes = []
