@@ -337,11 +337,18 @@ def test_a_fixed_factor_of_one_level_is_named_with_its_level() -> None:
     says(message, "'site' has only one level ('A')", "Remove it")
 
 
+@pytest.mark.parametrize("formula", ["count ~ block", "count ~ 0 + day:block + block"])
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_a_group_that_is_a_fixed_factor_too_is_named(formula: str, family: str) -> None:
+    message = refusal(f"{formula} + (1 | block)", family=family)
+    says(message, "'block' are fixed effects too", "(1 | block)", "Leave one of the two out")
+
+
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
 def test_more_fixed_effects_than_rows_name_the_term_to_leave_out(family: str) -> None:
     column = EVERY_FAMILY[family]
     message = refusal(f"{column} ~ factor(plot) * day + (1 | block)", family=family)
-    says(message, "only 40 rows", "'factor(plot)'", "Leave out terms")
+    says(message, "40 rows", "'factor(plot)'", "Leave out terms")
 
 
 # ---- weights and offset ----------------------------------------------------------------------
