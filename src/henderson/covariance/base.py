@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Blocks, Matrix, Vector
 
-
 _STEP = 1e-30
 
 
@@ -16,8 +15,8 @@ class CovarianceStructure(ABC):
     """A covariance of k effects by its factor: b = Tu, u ~ N(0, I), Cov(b) = TTᵀ.
 
     T(θ) is (k, k). θ is unconstrained, and where the structure allows it smooth through the
-    boundary: a standard deviation enters as itself, its sign free. For a Gaussian response T is relative
-    to the residual standard deviation σ. Subclasses are final: to alter one, wrap it.
+    boundary: a standard deviation enters as itself, its sign free. For a Gaussian response T is
+    relative to the residual standard deviation σ. Subclasses are final: to alter one, wrap it.
     """
 
     keyword: str  # how a formula asks for it: "diag" in diag(x | g)

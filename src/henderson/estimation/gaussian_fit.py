@@ -60,8 +60,7 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     search = search_covariances(
         likelihood,
         _start(likelihood),
-        # With the exact Hessian one more step, which squares the error, costs little.
-        tolerance=control.tolerance * (1e-2 if likelihood.exact else 1.0),
+        tolerance=control.tolerance * _strictness(design),
         max_evaluations=control.max_evaluations,
         report=control.report,
     )
@@ -90,6 +89,16 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
         exact=exact,
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )
+
+
+def _strictness(design: ModelDesign) -> float:
+    """How much to change the tolerance so that variances come out to the same digits.
+
+    With g levels a variance is known to about √(2/g) of itself; a step that promises a
+    decrease ε of the deviance moves it by √ε of that.
+    """
+    levels = [term.n_levels for p in design.predictors for term in p.random]
+    return float(np.clip(min(levels, default=50) / 50.0, 0.01, 200.0))
 
 
 def _scale(X: Matrix, y: Vector, weights: Vector | None, label: str) -> _Scaled:
