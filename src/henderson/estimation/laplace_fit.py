@@ -267,12 +267,12 @@ def _polish(
     """One Newton step by the exact Hessian, if it is worth one."""
     if not np.isfinite(hessian).all():
         return psi, gradient
+    step = np.zeros_like(psi)
     try:
         np.linalg.cholesky(hessian)
+        step[free] = -np.linalg.solve(hessian, gradient[free])
     except np.linalg.LinAlgError:
         return psi, gradient
-    step = np.zeros_like(psi)
-    step[free] = -np.linalg.solve(hessian, gradient[free])
     if -0.5 * gradient @ step < _POLISHED:
         return psi, gradient
     moved = likelihood.evaluate(psi + step)
