@@ -1,6 +1,7 @@
 """Tests and intervals: linear functions of the fixed effects with honest degrees of freedom."""
 
 from henderson.inference.anova_tables import anova
+from henderson.inference.likelihood_ratio import compare, drop1
 from henderson.inference.linear_functions import (
     JointTest,
     LinearEstimates,
@@ -14,6 +15,8 @@ __all__ = [
     "LinearEstimates",
     "WaldTest",
     "anova",
+    "compare",
+    "drop1",
     "joint_test",
     "linear_estimates",
     "wald_test",

@@ -92,7 +92,7 @@ class TermHypotheses:
 
     def rows(self, term: int, type: Type, convention: Convention = "car") -> Matrix:
         """L (df, p) of a term, counted without the intercept; no rows if nothing is tested."""
-        place = term + len(self.variables) - len(self.terms)
+        place = self._place(term)
         alone = len(self.terms) == 1 and convention == "sas"
         if type == 3 and not alone:
             m = self._marginal(place, self._containing(place, "sas"))
@@ -105,6 +105,19 @@ class TermHypotheses:
         if convention == "sas":
             return _one_by_one(own, before) @ self.R
         return self._canonical(_sequential(own, before, self.M), place) @ self.R
+
+    def is_contained(self, term: int) -> bool:
+        """Whether another term has all variables of a term and more."""
+        return bool(self._containing(self._place(term), "car"))
+
+    def without(self, term: int) -> Matrix:
+        """A (p, p − df) such that XA spans what the other terms span."""
+        place = self._place(term)
+        others = [t for t in range(len(self.columns)) if t != place]
+        return np.linalg.solve(self.R, _range(self._columns(others)))
+
+    def _place(self, term: int) -> int:
+        return term + len(self.variables) - len(self.terms)
 
     def _containing(self, place: int, convention: Convention) -> list[int]:
         own = self.variables[place]

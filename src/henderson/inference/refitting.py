@@ -1,0 +1,115 @@
+"""The same model fitted again: by another method, to another response, or with other X."""
+
+from dataclasses import replace
+from typing import Literal
+
+from henderson.arrays import Vector
+from henderson.design import FixedDesign
+from henderson.estimation import FitControl
+from henderson.estimation.blas_threads import single_blas_thread
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.fit_result import FitResult
+from henderson.estimation.gaussian_fit import fit_gaussian
+from henderson.estimation.laplace_fit import fit_laplace
+from henderson.estimation.model_design import ModelDesign, PredictorDesign
+
+
+def refit(
+    estimates: Estimates,
+    *,
+    method: Literal["ML", "REML"] | None = None,
+    y: Vector | None = None,
+    fixed: FixedDesign | None = None,
+) -> Estimates:
+    """Estimate again, reading no data and analysing no formula.
+
+    Parameters
+    ----------
+    estimates
+        A fitted model.
+    method
+        "ML" or "REML"; that of the fit by default.
+    y : (n,) array
+        Another response, on the scale of `estimates.response.y`.
+    fixed
+        Another X for the location.
+
+    Returns
+    -------
+    Estimates
+        With the frame and formula of the first fit, whatever was changed.
+    """
+    specification = estimates.specification
+    if method is not None:
+        specification = replace(specification, method=method)
+    if y is not None:
+        response = estimates.response
+        estimates = replace(
+            estimates, response=estimates.family.response(y, response.size, response.weight)
+        )
+    if fixed is not None:
+        location = replace(estimates.location, fixed=fixed)
+        estimates = replace(
+            estimates, predictors={**estimates.predictors, location.name: location}
+        )
+    design = design_of(estimates)
+    restricted, control = specification.method == "REML", FitControl()
+    with single_blas_thread():
+        if design.is_linear:
+            result = fit_gaussian(design, restricted, control)
+        else:
+            result = fit_laplace(design, restricted, specification.quadrature, control)
+    return replace(_updated(estimates, result), specification=specification)
+
+
+def design_of(estimates: Estimates) -> ModelDesign:
+    """The design that the model was fitted to."""
+    return ModelDesign(
+        frame=estimates.frame,
+        family=estimates.family,
+        response=estimates.response,
+        predictors=tuple(
+            PredictorDesign(
+                name=each.name,
+                fixed=each.fixed,
+                offset=each.offset,
+                random=tuple(term.design for term in each.terms),
+                structures=tuple(term.structure for term in each.terms),
+            )
+            for each in estimates.predictors.values()
+        ),
+    )
+
+
+def _updated(estimates: Estimates, result: FitResult) -> Estimates:
+    """The record with another result for the same design."""
+    predictors = {
+        name: replace(
+            each,
+            beta=fit.beta,
+            eta=fit.eta,
+            terms=tuple(
+                replace(
+                    term,
+                    theta=found.theta,
+                    covariance=found.covariance,
+                    modes=found.modes,
+                    mode_covariance=found.mode_covariance,
+                )
+                for term, found in zip(each.terms, fit.terms, strict=True)
+            ),
+        )
+        for (name, each), fit in zip(
+            estimates.predictors.items(), result.predictors, strict=True
+        )
+    }
+    P = sum(len(fit.beta) for fit in result.predictors)
+    return replace(
+        estimates,
+        predictors=predictors,
+        vcov=result.vcov_all[:P, :P].copy(),
+        vcov_all=result.vcov_all,
+        log_likelihood=result.log_likelihood,
+        n_parameters=P + len(result.theta),
+        certificate=result.certificate,
+    )
