@@ -117,7 +117,8 @@ def fit_laplace(
             psi[count:],
         ]
     )
-    free = np.concatenate([parameters.free(psi[:count]), np.ones(len(psi) - count, dtype=bool)])
+    moves, limits = _limits(design, coefficients, likelihood.unpack(psi)[1])
+    free = np.concatenate([parameters.free(psi[:count]), moves[likelihood.outer]])
     searched = perf_counter()
     unchanged = np.array_equal(psi, search.parameters)
     at = search.evaluation if unchanged else likelihood.evaluate(psi)
@@ -138,9 +139,31 @@ def fit_laplace(
         psi,
         free,
         hessian,
-        certificate_of=partial(certify, search, gradient[free], hessian, exact=True),
+        certificate_of=partial(
+            certify, search, gradient[free], hessian, exact=True, limits=limits
+        ),
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )
+
+
+def _limits(
+    design: ModelDesign, coefficients: _Coefficients, gamma: Vector
+) -> tuple[np.ndarray, list[str]]:
+    """Which coefficients move the likelihood, and sentences for those at a limit.
+
+    A constant predictor can run off to where the family becomes a simpler one.
+    """
+    moves, sentences = np.ones(len(gamma), dtype=bool), []
+    for predictor, at, beta in zip(
+        design.predictors, coefficients.columns, coefficients.natural(gamma), strict=True
+    ):
+        if predictor.fixed.names != ("(Intercept)",) or predictor.random:
+            continue
+        limit = design.family.limit_of(predictor.name, float(beta[0]))
+        if limit is not None:
+            moves[at] = False
+            sentences.append(f"the {predictor.name} is estimated at its limit, {limit}")
+    return moves, sentences
 
 
 def _refuse_exact_fit(design: ModelDesign, basis: FixedBasis) -> None:

@@ -143,7 +143,7 @@ def design_model(
     if location.fixed.matrix.shape[1] >= frame.n:
         richest = int(np.bincount(location.fixed.assign).argmax())
         raise DataError(
-            f"There are {location.fixed.matrix.shape[1]} fixed effects and {frame.n} rows. "
+            f"There are {len(location.fixed.names)} fixed effects and only {frame.n} rows. "
             f"Most are of {location.fixed.terms[richest]!r}. Leave out terms, or use more data."
         )
     _refuse_absorbed(location)

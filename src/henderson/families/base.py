@@ -143,6 +143,14 @@ class Family(ABC):
         with np.errstate(over="ignore", under="ignore"):
             return np.exp(eta[:, 1])
 
+    def limit_of(self, predictor: str, value: float) -> str | None:
+        """What the family becomes where a constant predictor runs off; None where it does not.
+
+        `value` is on the predictor's scale, a logarithm. At a limit the estimates stand, and
+        the parameter has no standard error.
+        """
+        return None
+
     def observed(self, response: Response) -> Vector:
         """The observations on the scale of the mean: y, or y / size where it counts trials."""
         return response.y

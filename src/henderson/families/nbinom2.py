@@ -16,6 +16,8 @@ from henderson.families.negative_binomial import (
 )
 from henderson.families.response import Response
 
+_POISSON = 9.0  # |log φ| beyond which the variance is the Poisson's to 4 digits
+
 
 @final
 @dataclass(frozen=True, slots=True, init=False)
@@ -40,6 +42,13 @@ class NegativeBinomial2(Family):
     discrete = True
     dispersion_label = "φ, with variance μ + μ²/φ"
     concave_links = frozenset({"log"})
+
+    def limit_of(self, predictor: str, value: float) -> str | None:
+        return (
+            "the Poisson distribution"
+            if predictor == "dispersion" and value > _POISSON
+            else None
+        )
 
     def variance(self, eta: Matrix, size: Vector) -> Vector:
         mu = self.mean(eta)

@@ -13,6 +13,8 @@ from henderson.families.response import Response
 from henderson.families.support import require_finite
 from henderson.links import Link
 
+_NORMAL = 9.0  # log df beyond which nothing tells it from the normal distribution
+
 
 @final
 @dataclass(frozen=True, slots=True, init=False)
@@ -74,6 +76,9 @@ class StudentT(Family):
     def degrees_of_freedom(self, eta: Matrix) -> Vector:
         """Of each row, shape (n,)."""
         return np.exp(eta[:, 2]) if self.df is None else np.full(eta.shape[0], self.df)
+
+    def limit_of(self, predictor: str, value: float) -> str | None:
+        return "the normal distribution" if predictor == "shape" and value > _NORMAL else None
 
     def variance(self, eta: Matrix, size: Vector) -> Vector:
         df = self.degrees_of_freedom(eta)

@@ -34,10 +34,18 @@ def factor_curvature(
     for structure, at, T, dT, gT in zip(
         parameters.structures, parameters.slices, factors, derivatives, by_template, strict=True
     ):
-        g = gT / (2.0 * T) if len(T) == 1 else 0.5 * gT @ np.linalg.inv(T)
+        g = gT / (2.0 * T) if len(T) == 1 else 0.5 * gT @ _inverse(T)
         g = 0.5 * (g + g.T)
         count = dT.shape[0]
         out[at, at] = 2.0 * dT.reshape(count, -1) @ (g @ dT).reshape(count, -1).T
         if not structure.linear:
             out[at, at] += structure.curvature(theta[at], len(T), gT)
     return out
+
+
+def _inverse(T: Matrix) -> Matrix:
+    """T⁻¹, or what is nearest to it where T is singular to precision."""
+    try:
+        return np.linalg.inv(T)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(T)

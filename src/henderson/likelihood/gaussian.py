@@ -291,9 +291,12 @@ class GaussianLikelihood:
         )
 
     def deviance(self, theta: Vector) -> float:
-        """−2 log L at θ exactly, zero variances included."""
+        """−2 log L at θ exactly, zero variances included; infinite where it does not exist."""
         self._last = None
-        return self._profile(flat(self.parameters.factors(theta))).deviance
+        try:
+            return self._profile(flat(self.parameters.factors(theta))).deviance
+        except np.linalg.LinAlgError:
+            return np.inf
 
     def solution(self, theta: Vector) -> GaussianSolution:
         """β, σ² and the conditional modes at θ exactly; leaves C⁻¹ where it is needed."""

@@ -20,7 +20,7 @@ class Outcome(Enum):
     """How the search ended. The value is the sentence a user reads."""
 
     CONVERGED = "converged: the gradient is zero and the curvature positive"
-    BOUNDARY = "converged at a boundary of the covariance parameters; the estimates stand"
+    BOUNDARY = "converged at a boundary of the parameters; the estimates stand"
     FLAT = "the likelihood is flat in some direction: the data cannot tell parameters apart"
     SADDLE = "stopped where the curvature is negative in some direction: not a maximum"
     STALLED = "stopped before the gradient was zero: no step improved the likelihood"
@@ -76,20 +76,23 @@ def certify(
     *,
     exact: bool,
     terms: Sequence[tuple[Matrix, _Term]],
+    limits: Sequence[str] = (),
     notes: tuple[str, ...] = (),
 ) -> Certificate:
     """Judge an optimum by the gradient and Hessian over its free parameters.
 
-    `terms` pairs each random term's covariance (k, k) with its effects and group.
+    `terms` pairs each random term's covariance (k, k) with its effects and group; `limits`
+    are sentences for parameters that ran off to a limit.
     """
     smallest = smallest_scaled_eigenvalue(hessian)
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
     largest = float(np.max(np.abs(gradient) / scale, initial=0.0))
-    boundary = tuple(
+    singular = (
         sentence
         for covariance, term in terms
         for sentence in boundary_in_words(covariance, term.effects, term.group)
     )
+    boundary = (*singular, *limits)
     if not largest < _GRADIENT:
         limit = search.reason == "limit"
         outcome = Outcome.ITERATION_LIMIT if limit else Outcome.STALLED

@@ -1,5 +1,6 @@
 """A fitted model on one screen: what was fitted, how well, the estimates, how it ended."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
@@ -10,13 +11,11 @@ from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEs
 from henderson.report.criteria import aic, bic, deviance
 from henderson.report.layout import Grid, Section, decimals_for, numbers, p_value
 from henderson.report.tables import (
+    coefficient_estimates,
     correlations,
     dispersion_parameters,
     has_correlations,
-    p_values,
     residual_sd,
-    standard_errors,
-    z_statistics,
 )
 
 MOST_EFFECTS = 8  # of one random term; more are counted, not shown
@@ -46,8 +45,9 @@ def summarize(estimates: Estimates) -> Summary:
     -------
     Summary
         Method, family, formula and rows; AIC, BIC, log-likelihood; variances of the random
-        effects; dispersion; fixed effects with standard errors and normal tests; convergence;
-        what was dropped. Printed, it is text; in a notebook, HTML.
+        effects; dispersion; fixed effects with standard errors and tests (Satterthwaite's
+        degrees of freedom for linear models, else normal); convergence; what was dropped.
+        Printed, it is text; in a notebook, HTML.
     """
     sections = [
         heading(estimates),
@@ -187,31 +187,38 @@ def dispersion_lines(estimates: Estimates) -> Iterator[str]:
 
 
 def fixed_section(estimates: Estimates, name: str, predictor: PredictorEstimates) -> Section:
-    """Coefficients of one linear predictor, with normal tests."""
-    error = standard_errors(estimates)[name]
-    z = z_statistics(predictor.beta, error)
-    p = [p_value(value) for value in p_values(estimates)[name]]
-    decimals = decimals_for(error)
+    """Coefficients of one linear predictor, with their tests."""
+    found = coefficient_estimates(estimates)[name]
+    decimals = decimals_for(found.std_error)
     columns = [
         predictor.fixed.names,
-        numbers(predictor.beta, decimals),
-        numbers(error, decimals),
-        ["" if np.isnan(value) else f"{value:.2f}" for value in z],
-        p,
+        numbers(found.estimate, decimals),
+        numbers(found.std_error, decimals),
+        ["" if np.isnan(value) else f"{value:.2f}" for value in found.statistic],
+        [p_value(value) for value in found.p_value],
     ]
-    header = ("Term", "Estimate", "Std.Error", "z value", "p (normal)")
+    header = ["Term", "Estimate", "Std.Error", "z value", "p (normal)"]
+    if found.ddf != "infinite":
+        header[3:] = "df", "t value", "p (t)"
+        columns.insert(3, ["" if np.isnan(value) else f"{value:.1f}" for value in found.df])
     title = "Fixed effects" if name == "location" else f"Fixed effects of the {name}"
     dropped = predictor.fixed.dropped
-    lines = (f"Dropped, determined by the others: {', '.join(dropped)}",) if dropped else ()
-    return Section(title, Grid(header, tuple(zip(*columns, strict=True))), lines)
+    lines = [] if found.ddf == "infinite" else [f"Degrees of freedom: {found.ddf.title()}"]
+    if dropped:
+        lines.append(f"Dropped, determined by the others: {', '.join(dropped)}")
+    return Section(title, Grid(tuple(header), tuple(zip(*columns, strict=True))), tuple(lines))
 
 
 def convergence_section(estimates: Estimates) -> Section:
     """How the search ended, the evidence, and the boundary in plain words."""
     found = estimates.certificate
+    curvature = (
+        f"smallest eigenvalue {found.smallest_eigenvalue:.2g} ({found.hessian} Hessian), "
+        if math.isfinite(found.smallest_eigenvalue)
+        else ""
+    )
     evidence = (
-        f"largest scaled gradient {found.gradient:.1e}, smallest eigenvalue "
-        f"{found.smallest_eigenvalue:.2g} ({found.hessian} Hessian), "
+        f"largest scaled gradient {found.gradient:.1e}, {curvature}"
         f"{found.evaluations} evaluations"
     )
     return Section(

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from henderson.arrays import Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
-from henderson.prediction import NativeTable, normal_quantile
+from henderson.estimation.prediction_error import coefficients_of
+from henderson.inference.linear_functions import LinearEstimates, is_linear, linear_estimates
+from henderson.prediction import NativeTable
 from henderson.report.named_matrix import NamedMatrix
 
 
@@ -21,19 +22,31 @@ def standard_errors(estimates: Estimates) -> dict[str, Vector]:
     return dict(zip(estimates.predictors, errors, strict=True))
 
 
-def p_values(estimates: Estimates) -> dict[str, Vector]:
-    """2 Φ(−|β̂ / se|) of the coefficients of each linear predictor, (p,) each."""
-    return {
-        name: 2.0 * ndtr(-np.abs(z_statistics(estimates.predictors[name].beta, error)))
-        for name, error in standard_errors(estimates).items()
-    }
+def coefficient_estimates(
+    estimates: Estimates, ddf: str | None = None
+) -> dict[str, LinearEstimates]:
+    """The coefficients of each linear predictor, with their degrees of freedom.
 
-
-def z_statistics(beta: Vector, standard_error: Vector) -> Vector:
-    """β̂ / se, (p,); not a number where the standard error is 0 or does not exist."""
-    return np.divide(
-        beta, standard_error, out=np.full(beta.shape, np.nan), where=standard_error > 0.0
-    )
+    Those of the location by default are Satterthwaite's where the model is linear; all others
+    are infinite.
+    """
+    if ddf is None:
+        ddf = "satterthwaite" if is_linear(estimates) else "infinite"
+    found = {}
+    for name, each in estimates.predictors.items():
+        own = coefficients_of(estimates, name)
+        p = each.beta.size
+        if name == "location" and p:
+            found[name] = linear_estimates(estimates, np.eye(p), ddf=ddf)
+            continue
+        found[name] = LinearEstimates(
+            L=np.eye(p),
+            estimate=each.beta,
+            vcov=estimates.vcov[own, own],
+            df=np.full(p, np.inf),
+            ddf="infinite",
+        )
+    return found
 
 
 def by_name(estimates: Estimates, values: Vector) -> dict[str, float]:
@@ -41,57 +54,62 @@ def by_name(estimates: Estimates, values: Vector) -> dict[str, float]:
     return dict(zip(estimates.location.fixed.names, values.tolist(), strict=True))
 
 
-def coefficients(estimates: Estimates, *, level: float = 0.95) -> NativeTable:
+def coefficients(
+    estimates: Estimates, *, level: float = 0.95, ddf: str | None = None
+) -> NativeTable:
     """The coefficients of every linear predictor, with tests and intervals.
 
-        z = β̂ / se,   p = 2 Φ(−|z|),   β̂ ± z₁₋α/₂ se
+        t = β̂ / se,   p = P(|T| > |t|),   β̂ ± t₁₋α/₂ se,   T ~ t(ν)
 
     Parameters
     ----------
     level
         Coverage of the intervals, between 0 and 1.
+    ddf
+        How ν of the location's coefficients is found: "satterthwaite", the default for a
+        Gaussian response with the identity link and one residual variance; "kenward-roger",
+        which adjusts the standard errors, too; "containment", "between-within", "residual";
+        "infinite", the normal distribution, the default for other models.
 
     Returns
     -------
     table
         One row a coefficient: `component` ("location", "dispersion", "shape"), `term`,
-        `estimate`, `std_error`, `statistic` (z), `p_value`, `lower`, `upper`; all on the
-        scale of the linear predictor (the dispersion's: the logarithm of its parameter).
-
-    Notes
-    -----
-    The tests take the standard errors as known (normal reference). In small designed
-    experiments they are too optimistic about differences between whole plots.
+        `estimate`, `std_error`, `df`, `statistic` (t, or z where df is infinite), `p_value`,
+        `lower`, `upper`; all on the scale of the linear predictor (the dispersion's: the
+        logarithm of its parameter).
     """
-    z = normal_quantile(level)
-    errors = standard_errors(estimates)
+    found = coefficient_estimates(estimates, ddf)
+    intervals = [each.interval(level) for each in found.values()]
     columns: dict[str, list[Any]] = {"component": [], "term": []}
     for name, predictor in estimates.predictors.items():
         columns["component"] += [name] * predictor.beta.size
         columns["term"] += predictor.fixed.names
-    estimate = np.concatenate([each.beta for each in estimates.predictors.values()])
-    std_error = np.concatenate(list(errors.values()))
-    statistic = z_statistics(estimate, std_error)
     return estimates.frame.table(
         {
             **columns,
-            "estimate": estimate,
-            "std_error": std_error,
-            "statistic": statistic,
-            "p_value": 2.0 * ndtr(-np.abs(statistic)),
-            "lower": estimate - z * std_error,
-            "upper": estimate + z * std_error,
+            "estimate": np.concatenate([each.estimate for each in found.values()]),
+            "std_error": np.concatenate([each.std_error for each in found.values()]),
+            "df": np.concatenate([each.df for each in found.values()]),
+            "statistic": np.concatenate([each.statistic for each in found.values()]),
+            "p_value": np.concatenate([each.p_value for each in found.values()]),
+            "lower": np.concatenate([lower for lower, _ in intervals]),
+            "upper": np.concatenate([upper for _, upper in intervals]),
         }
     )
 
 
-def confidence_intervals(estimates: Estimates, *, level: float = 0.95) -> NativeTable:
-    """Wald confidence intervals, β̂ ± z₁₋α/₂ se.
+def confidence_intervals(
+    estimates: Estimates, *, level: float = 0.95, ddf: str | None = None
+) -> NativeTable:
+    """Wald confidence intervals, β̂ ± t₁₋α/₂ se.
 
     Parameters
     ----------
     level
         Coverage, between 0 and 1.
+    ddf
+        Degrees of freedom, as in `coefficients`.
 
     Returns
     -------
@@ -99,15 +117,13 @@ def confidence_intervals(estimates: Estimates, *, level: float = 0.95) -> Native
         One row a coefficient: `component`, `term`, `estimate`, `lower`, `upper`, on the scale
         of the linear predictor.
     """
-    z = normal_quantile(level)
+    found = coefficient_estimates(estimates, ddf)
     rows = [
-        (name, term, estimate, estimate - z * error, estimate + z * error)
-        for (name, predictor), errors in zip(
-            estimates.predictors.items(), standard_errors(estimates).values(), strict=True
+        (name, *row)
+        for (name, predictor), each in zip(
+            estimates.predictors.items(), found.values(), strict=True
         )
-        for term, estimate, error in zip(
-            predictor.fixed.names, predictor.beta, errors, strict=True
-        )
+        for row in zip(predictor.fixed.names, each.estimate, *each.interval(level), strict=True)
     ]
     header = ("component", "term", "estimate", "lower", "upper")
     return estimates.frame.table(_columns(header, rows))
