@@ -11,6 +11,7 @@ from henderson.errors import (
 from henderson.estimation import FitControl
 from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
+from henderson.inference import anova, compare
 
 __all__ = [
     "DataError",
@@ -20,6 +21,8 @@ __all__ = [
     "HendersonError",
     "MissingDependencyError",
     "ModelError",
+    "anova",
+    "compare",
     "datasets",
     "families",
     "fit",

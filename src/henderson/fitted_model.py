@@ -1,5 +1,6 @@
 """What the user holds: a fitted model; one line a method, the work is in its function."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -11,6 +12,9 @@ from henderson.arrays import Matrix, Vector
 from henderson.design.model_frame import PerRow
 from henderson.estimation import matrices
 from henderson.estimation.estimates import Estimates
+from henderson.inference import WaldTest, anova, drop1, wald_test
+from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.inference.term_hypotheses import Convention, Type
 from henderson.prediction import (
     Interval,
     Kind,
@@ -62,20 +66,49 @@ class FittedModel:
 
     @property
     def pvalues(self) -> dict[str, float]:
-        """Two-sided p-values of `params` being 0, by the normal distribution."""
-        return tables.by_name(self.estimates, tables.p_values(self.estimates)["location"])
+        """Two-sided p-values of `params` being 0, as in `coefficients`."""
+        return tables.by_name(
+            self.estimates, tables.coefficient_estimates(self.estimates)["location"].p_value
+        )
 
-    def coefficients(self, *, level: float = 0.95) -> NativeTable:
+    def coefficients(self, *, level: float = 0.95, ddf: str | None = None) -> NativeTable:
         """All coefficients with tests and intervals; see `report.tables.coefficients`."""
-        return tables.coefficients(self.estimates, level=level)
+        return tables.coefficients(self.estimates, level=level, ddf=ddf)
 
-    def conf_int(self, *, level: float = 0.95) -> NativeTable:
+    def conf_int(self, *, level: float = 0.95, ddf: str | None = None) -> NativeTable:
         """Wald confidence intervals; see `report.tables.confidence_intervals`."""
-        return tables.confidence_intervals(self.estimates, level=level)
+        return tables.confidence_intervals(self.estimates, level=level, ddf=ddf)
 
     def vcov(self, *, component: str | None = "location") -> NamedMatrix:
         """Covariance of the coefficients; see `report.tables.covariance_matrix`."""
         return tables.covariance_matrix(self.estimates, component=component)
+
+    # ---- tests -----------------------------------------------------------------------------
+
+    def anova(
+        self,
+        *,
+        type: Type = 2,
+        test: Literal["F", "Chisq"] | None = None,
+        ddf: str | DegreesOfFreedom | None = None,
+        convention: Convention = "car",
+    ) -> NativeTable:
+        """A test of each term of the fixed effects; see `inference.anova`."""
+        return anova(self.estimates, type=type, test=test, ddf=ddf, convention=convention)
+
+    def wald_test(
+        self,
+        hypothesis: str | Sequence[str] | Matrix,
+        *,
+        value: Vector | None = None,
+        ddf: str | DegreesOfFreedom | None = None,
+    ) -> WaldTest:
+        """Tests of linear hypotheses, such as "a = b"; see `inference.wald_test`."""
+        return wald_test(self.estimates, hypothesis, value=value, ddf=ddf)
+
+    def drop1(self) -> NativeTable:
+        """Likelihood ratio tests of single terms; see `inference.drop1`."""
+        return drop1(self.estimates)
 
     # ---- the random part -------------------------------------------------------------------
 

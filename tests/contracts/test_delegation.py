@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 import henderson as hd
+from henderson.inference import anova, drop1, wald_test
 from henderson.prediction import predict, residuals
 from henderson.report import tables
 from henderson.report.summary import summarize
@@ -13,6 +14,9 @@ from henderson.simulation import simulate
 DELEGATES = {
     hd.FittedModel.coefficients: tables.coefficients,
     hd.FittedModel.conf_int: tables.confidence_intervals,
+    hd.FittedModel.anova: anova,
+    hd.FittedModel.wald_test: wald_test,
+    hd.FittedModel.drop1: drop1,
     hd.FittedModel.vcov: tables.covariance_matrix,
     hd.FittedModel.variance_components: tables.variance_components,
     hd.FittedModel.random_effects: tables.random_effects,

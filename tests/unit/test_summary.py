@@ -6,9 +6,11 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import t
 
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
+from henderson.inference import linear_estimates
 from henderson.optimize import Certificate, Outcome
 from henderson.report import tables
 from henderson.report.layout import Grid, numbers, p_value
@@ -132,13 +134,14 @@ def test_many_effects_of_one_term_are_counted_not_listed(data: pd.DataFrame) -> 
     assert "day7 (and 2 more)" in str(summarize(at.estimates))
 
 
-def test_coefficients_have_normal_tests_and_intervals(linear: Estimates) -> None:
-    table = tables.coefficients(linear)
+def test_coefficients_have_normal_tests_and_intervals_where_asked(linear: Estimates) -> None:
+    table = tables.coefficients(linear, ddf="infinite")
     assert list(table.columns) == [
         "component",
         "term",
         "estimate",
         "std_error",
+        "df",
         "statistic",
         "p_value",
         "lower",
@@ -150,9 +153,25 @@ def test_coefficients_have_normal_tests_and_intervals(linear: Estimates) -> None
     assert_allclose(table["statistic"], table["estimate"] / table["std_error"])
     half = 1.959963984540054 * table["std_error"]
     assert_allclose(table["upper"] - table["estimate"], half)
-    narrow = tables.confidence_intervals(linear, level=0.5)
+    narrow = tables.confidence_intervals(linear, level=0.5, ddf="infinite")
     assert np.all(narrow["lower"] > table["lower"])
     assert list(narrow.columns) == ["component", "term", "estimate", "lower", "upper"]
+
+
+def test_coefficients_of_a_linear_model_have_satterthwaites_degrees_of_freedom(
+    linear: Estimates, counts: Estimates
+) -> None:
+    table = tables.coefficients(linear)
+    expected = linear_estimates(linear, np.eye(2), ddf="satterthwaite").df
+    assert_allclose(table["df"], [*expected, np.inf])
+    assert_allclose(table["p_value"][:2], 2 * t.sf(np.abs(table["statistic"][:2]), expected))
+    half = t.ppf(0.975, expected) * table["std_error"][:2]
+    assert_allclose(table["upper"][:2] - table["estimate"][:2], half)
+    assert np.isinf(tables.coefficients(counts)["df"]).all()
+    header = ["Term", "Estimate", "Std.Error", "df", "t", "value", "p", "(t)"]
+    assert header in [line.split() for line in str(summarize(linear)).splitlines()]
+    assert "Degrees of freedom: Satterthwaite" in str(summarize(linear))
+    assert "z value  p (normal)" in str(summarize(counts))
 
 
 def test_a_level_given_in_percent_is_refused(linear: Estimates) -> None:

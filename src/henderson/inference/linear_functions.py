@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
-from scipy.special import chdtrc, fdtrc
+from scipy.special import chdtrc, fdtrc, ndtr, stdtr, stdtrit
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
@@ -24,6 +24,7 @@ from henderson.inference.containment import containment_df
 from henderson.inference.expected_information import LARGEST_DENSE
 from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
+from henderson.prediction import normal_quantile
 
 _MODERATE = 1000  # random effects up to which Kenward-Roger is the default
 _SQUARE = 4e6  # and the largest (p × variance parameters)²
@@ -66,6 +67,24 @@ class LinearEstimates:
     def std_error(self) -> Vector:
         """Standard errors, (r,)."""
         return np.sqrt(np.diag(self.vcov))
+
+    @property
+    def statistic(self) -> Vector:
+        """t (z with infinite df), (r,); not a number where there is no standard error."""
+        se = self.std_error
+        return np.divide(self.estimate, se, out=np.full(se.shape, np.nan), where=se > 0.0)
+
+    @property
+    def p_value(self) -> Vector:
+        """P(|T| > |t|), (r,)."""
+        t, finite = -np.abs(self.statistic), np.isfinite(self.df)
+        return 2.0 * np.where(finite, stdtr(np.where(finite, self.df, 1.0), t), ndtr(t))
+
+    def interval(self, level: float) -> tuple[Vector, Vector]:
+        """Ends of the confidence intervals of coverage `level`, each (r,)."""
+        z, finite = normal_quantile(level), np.isfinite(self.df)
+        t = np.where(finite, stdtrit(np.where(finite, self.df, 1.0), 0.5 + level / 2.0), z)
+        return self.estimate - t * self.std_error, self.estimate + t * self.std_error
 
 
 @dataclass(frozen=True, slots=True)
