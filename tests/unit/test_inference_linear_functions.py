@@ -34,7 +34,13 @@ def fitted(name: str, method: Literal["ML", "REML"] = "REML") -> Estimates:
 
 
 def dense_covariance(at: Estimates, psi: np.ndarray) -> np.ndarray:
-    """Φ at ψ = (log σ, θ), from V in full."""
+    """Φ at ψ = (log σ, θ)."""
+    X = at.location.fixed.matrix
+    return np.linalg.inv(X.T @ np.linalg.solve(dense_variance(at, psi), X))
+
+
+def dense_variance(at: Estimates, psi: np.ndarray) -> np.ndarray:
+    """V at ψ = (log σ, θ), in full."""
     model = hd.FittedModel(at)
     V = np.diag(1.0 / at.response.size)
     start, Z = 0, model.Z.toarray()
@@ -46,8 +52,7 @@ def dense_covariance(at: Estimates, psi: np.ndarray) -> np.ndarray:
         Zt = Z[:, column : column + g * k]
         V = V + Zt @ np.kron(np.eye(g), T @ T.T) @ Zt.T
         start, column = start + count, column + g * k
-    X = model.X
-    return np.exp(2 * psi[0]) * np.linalg.inv(X.T @ np.linalg.solve(V, X))
+    return np.exp(2 * psi[0]) * V
 
 
 def parameters(at: Estimates) -> np.ndarray:
@@ -249,3 +254,49 @@ def test_containment_counts_random_slopes_and_the_residual_rank() -> None:
 def test_between_within_is_refused_for_crossed_groups() -> None:
     with pytest.raises(ModelError, match="'b' and 'a' are crossed"):
         linear_estimates(fitted("crossed"), np.eye(4), ddf="between-within")
+
+
+STRUCTURES = ["cs(0 + t | g)", "ar1(0 + t | g)", "homdiag(0 + t | g)", "us(0 + t | g)"]
+
+
+@cache
+def longitudinal(random: str) -> Estimates:
+    rng = np.random.default_rng(8)
+    g, t = np.repeat(np.arange(14), 4), np.tile(np.arange(4), 14)
+    effects = 2 * np.cumsum(rng.normal(size=(14, 4)), axis=1) + 2 * rng.normal(size=(14, 1))
+    x = rng.normal(size=56)
+    data = {"y": x + effects[g, t] + rng.normal(size=56), "x": x, "g": g}
+    data = {**data, "t": [f"t{each}" for each in t]}
+    keep = rng.random(56) < 0.9
+    kept = {name: np.asarray(values)[keep] for name, values in data.items()}
+    twice = {name: np.concatenate([values, values]) for name, values in kept.items()}
+    twice["y"] = twice["y"] + rng.normal(size=len(twice["y"]))
+    return hd.fit(f"y ~ x + t + {random}", twice).estimates
+
+
+@pytest.mark.parametrize("random", STRUCTURES)
+def test_structures_enter_by_their_derivatives(random: str) -> None:
+    at = longitudinal(random)
+    psi, p = parameters(at), at.location.beta.size
+    X = at.location.fixed.matrix
+    V = dense_variance(at, psi)
+    parts = [
+        (dense_variance(at, psi + s) - dense_variance(at, psi - s)) / 2e-5
+        for s in 1e-5 * np.eye(len(psi))
+    ]
+    inverse = np.linalg.inv(V)
+    Phi = np.linalg.inv(X.T @ inverse @ X)
+    project = inverse - inverse @ X @ Phi @ X.T @ inverse
+    P = [-X.T @ inverse @ Vi @ inverse @ X for Vi in parts]
+    W = np.linalg.inv([[np.trace(project @ A @ project @ B) / 2 for B in parts] for A in parts])
+    adjustment = sum(
+        W[i, j] * (X.T @ inverse @ A @ inverse @ B @ inverse @ X - P[i] @ Phi @ P[j])
+        for i, A in enumerate(parts)
+        for j, B in enumerate(parts)
+    )
+    found = linear_estimates(at, np.eye(p), ddf="kenward-roger")
+    assert_allclose(found.vcov, Phi + 2 * Phi @ adjustment @ Phi, rtol=1e-5, atol=1e-8)
+    g = np.array([np.diag(Phi @ Pi @ Phi) for Pi in P])
+    assert_allclose(
+        found.df, 2 * np.diag(Phi) ** 2 / np.einsum("ir,ij,jr->r", g, W, g), rtol=1e-5
+    )

@@ -1,0 +1,97 @@
+"""Make inference.json: ``python -m tests.reference.select_inference SOURCE``.
+
+SOURCE is a folder with `inference.json`, everything R printed about tests, by case. Kept are,
+of linear models fitted by lmer, standard errors and degrees of freedom of the coefficients by
+Satterthwaite (lmerTest 3.1-3) and Kenward-Roger (pbkrtest 0.5.2), analysis of variance tables
+of lmerTest and car 3.1-1, and likelihood ratio tests; of other models car's chi-squared tests
+and the likelihood ratio. A test is [F or chi-squared, numerator df, denominator df, p].
+
+Left out: car's type III in a design with an empty cell (it depends on which column is dropped),
+its F-tests of lm, and the likelihood ratio tests of two REML fits with the same fixed effects,
+which R refits by ML and this package compares as they are.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+Record = dict[str, Any]
+
+TABLES = {
+    "lmerTest_anova_typeI_satterthwaite": "sas 1 satterthwaite",
+    "lmerTest_anova_typeII_satterthwaite": "sas 2 satterthwaite",
+    "lmerTest_anova_typeIII_satterthwaite": "sas 3 satterthwaite",
+    "lmerTest_anova_typeI_kenward_roger": "sas 1 kenward-roger",
+    "lmerTest_anova_typeII_kenward_roger": "sas 2 kenward-roger",
+    "lmerTest_anova_typeIII_kenward_roger": "sas 3 kenward-roger",
+    "car_anova_F_KR_type2": "car 2 kenward-roger",
+    "car_anova_type2_chisq": "car 2 Chisq",
+    "car_anova_type3_chisq_contr_sum": "car 3 Chisq",
+}
+LEFT_OUT = {("oats_missingcell", "car 3 Chisq"), ("kfert_fixed_lm", "car 2 Chisq")}
+SAME_FIXED_EFFECTS = {"sleep_corr_reml"}
+
+
+def main() -> None:
+    """Write inference.json beside this file."""
+    source = json.loads((Path(sys.argv[1]) / "inference.json").read_text(encoding="utf-8"))
+    stored = {c["id"] for c in json.loads((HERE / "cases.json").read_text(encoding="utf-8"))}
+    kept = {name: selected(name, raw) for name, raw in source.items() if name in stored}
+    lines = [f"{json.dumps(name)}: {json.dumps(record)}" for name, record in kept.items()]
+    (HERE / "inference.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def selected(name: str, raw: Record) -> Record:
+    """The numbers of one case that are compared."""
+    out: Record = {}
+    for key, method in (
+        ("summary_coef_satterthwaite", "satterthwaite"),
+        ("summary_coef_kenward_roger", "kenward-roger"),
+    ):
+        if key in raw:
+            matrix = raw[key]["matrix"]
+            rows = matrix if isinstance(matrix[0], list) else [matrix]
+            out.setdefault("coefficients", {})[method] = {
+                "se": [shortened(row[1]) for row in rows],
+                "df": [shortened(row[2]) for row in rows],
+            }
+    tables = {
+        short: numbers(raw[key]["rows"])
+        for key, short in TABLES.items()
+        if "rows" in raw.get(key, {}) and (name, short) not in LEFT_OUT
+    }
+    if any(tables.values()):
+        out["anova"] = {short: table for short, table in tables.items() if table}
+    ratio = raw.get("lrt_vs", {})
+    if "table" in ratio and name not in SAME_FIXED_EFFECTS:
+        row = ratio["table"][-1]
+        df = row.get("Chi Df", row.get("Df"))  # glmmTMB's Df counts all parameters
+        out["likelihood_ratio"] = {
+            "smaller": ratio["reduced_formula"],
+            "test": [shortened(row["Chisq"]), df, shortened(row["Pr(>Chisq)"])],
+        }
+    return out
+
+
+def numbers(rows: list[Record]) -> dict[str, list[Any]]:
+    """Term: [statistic, df1, df2 or null, p]."""
+    found = {}
+    for row in rows:
+        statistic = next((row[k] for k in ("F value", "F", "Chisq") if k in row), None)
+        p = next((row[k] for k in ("Pr(>F)", "Pr(>Chisq)") if k in row), None)
+        if statistic is None or row["term"] == "(Intercept)":
+            continue
+        df1, df2 = row.get("NumDF", row.get("Df")), row.get("DenDF", row.get("Df.res"))
+        found[row["term"]] = [shortened(statistic), df1, shortened(df2), shortened(p)]
+    return found
+
+
+def shortened(value: Any) -> float | None:  # noqa: ANN401
+    """Nine significant digits."""
+    return None if value is None else float(f"{value:.9g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Our tests agree with those of lmerTest, pbkrtest, car and anova() in R.
+
+Relative tolerances: standard errors 2e-5, degrees of freedom and statistics 1e-3, p-values over
+1e-8 5e-4. A variance ratio that is off by 1e-4, where neither search goes on, moves p-values of
+1e-7 by that much.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import henderson as hd
+from henderson.inference import linear_estimates
+from tests.reference.compare import fit
+from tests.reference.corpus import cases
+
+PATH = Path(__file__).parent / "inference.json"
+EXPECTED: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+COEFFICIENTS = [
+    (name, method) for name, each in EXPECTED.items() for method in each.get("coefficients", {})
+]
+TABLES = [(name, table) for name, each in EXPECTED.items() for table in each.get("anova", {})]
+RATIOS = [name for name, each in EXPECTED.items() if "likelihood_ratio" in each]
+
+
+@cache
+def fitted(name: str) -> hd.FittedModel:
+    return fit(cases()[name], cases()[name].table())
+
+
+@pytest.mark.parametrize(("name", "method"), COEFFICIENTS)
+def test_coefficients_have_rs_degrees_of_freedom(name: str, method: str) -> None:
+    expected, model = EXPECTED[name]["coefficients"][method], fitted(name)
+    found = linear_estimates(model.estimates, np.eye(len(model.params)), ddf=method)
+    assert_allclose(found.std_error, expected["se"], rtol=2e-5)
+    assert_allclose(found.df, expected["df"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "kind"), TABLES)
+def test_analysis_of_variance_is_rs(name: str, kind: str) -> None:
+    convention, type, method = kind.split()
+    options: dict[str, Any] = {"type": int(type), "convention": convention}
+    options |= {"test": "Chisq"} if method == "Chisq" else {"ddf": method}
+    table = hd.anova(fitted(name), **options)
+    rows = pd.DataFrame(table).set_index("term")
+    for term, (statistic, df1, df2, p) in EXPECTED[name]["anova"][kind].items():
+        found = rows.loc[term]
+        assert found["df1"] == df1
+        assert_allclose(found["statistic"], statistic, rtol=1e-3)
+        if df2 is not None:
+            assert_allclose(found["df2"], df2, rtol=1e-3)
+        if p > 1e-8:
+            assert_allclose(found["p_value"], p, rtol=5e-4)
+
+
+@pytest.mark.parametrize("name", RATIOS)
+def test_likelihood_ratios_are_rs(name: str) -> None:
+    case, expected = cases()[name], EXPECTED[name]["likelihood_ratio"]
+    smaller = hd.fit(
+        expected["smaller"],
+        case.table(),
+        family=case.family,
+        link=case.link,
+        method=case.method,
+    )
+    table = hd.compare(smaller, fitted(name))
+    statistic, df, p = expected["test"]
+    assert_allclose(table["statistic"][1], statistic, rtol=1e-4)
+    assert table["df"][1] == df
+    assert_allclose(table["p_value"][1], p, rtol=1e-4)
