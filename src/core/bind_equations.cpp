@@ -189,6 +189,14 @@ void bind_equations(nb::module_& m) {
             e.inverse_blocks(term, out.data());
         });
 
+    m.def("profile", [](In gram, Out half, Out beta) {
+        int p = int(beta.size());
+        need(int(gram.size()) == (p + 1) * (p + 1) && int(half.size()) == p * p, "shape");
+        double r2, log_determinant;
+        if (!profile(gram.data(), p, half.data(), beta.data(), r2, log_determinant))
+            r2 = log_determinant = not_positive_definite;
+        return nb::make_tuple(r2, log_determinant);
+    });
     m.def("tail_cholesky", [](Out s, int q) {
         nb::gil_scoped_release release;
         double log_determinant;

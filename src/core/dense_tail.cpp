@@ -2,6 +2,7 @@
 #include "dense_tail.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include "lapack.hpp"
 
@@ -41,6 +42,30 @@ bool tail_inverse(double* u, int q) {
     int info = 0;
     lapack::dpotri(&upper, &q, u, &q, &info);
     return info == 0;
+}
+
+bool profile(const double* gram, int p, double* half, double* beta, double& r2,
+             double& log_determinant) {
+    log_determinant = 0;
+    int m = p + 1;
+    r2 = gram[p * m + p];
+    if (p == 0) return true;
+    std::vector<double> factor(size_t(p) * p);  // U = R' in column-major upper
+    for (int i = 0; i < p; ++i)
+        for (int j = 0; j < p; ++j) factor[i * p + j] = gram[i * m + j];
+    if (!tail_cholesky(factor.data(), p, log_determinant)) return false;
+    // Row-major half = U^-1: solve X U' ... by columns, U half = I
+    for (int i = 0; i < p * p; ++i) half[i] = 0;
+    for (int i = 0; i < p; ++i) half[i * p + i] = 1;
+    solve(factor.data(), p, half, p, &transposed);
+    for (int i = 0; i < p; ++i) beta[i] = 0;
+    for (int c = 0; c < p; ++c) {
+        double projected = 0;
+        for (int i = 0; i <= c; ++i) projected += gram[p * m + i] * half[i * p + c];
+        r2 -= projected * projected;
+        for (int i = 0; i <= c; ++i) beta[i] += half[i * p + c] * projected;
+    }
+    return true;
 }
 
 }  // namespace henderson

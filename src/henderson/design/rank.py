@@ -21,6 +21,8 @@ def independent_columns(x: Matrix, tolerance: float = 1e-7) -> NDArray[np.bool_]
     factor R of QR = X, whose columns have the same inner products to machine precision,
     stands for X.
     """
+    if x.shape[1] == 1 and x.any():
+        return np.ones(1, dtype=bool)
     gram = x.T @ x
     norms = np.sqrt(np.diag(gram))
     norms[norms == 0.0] = 1.0

@@ -1,12 +1,13 @@
 """Henderson's mixed model equations: pattern, elimination, solution, selected inverse."""
 
 from henderson.equations.executor import SERIAL, Executor, SerialExecutor, ThreadExecutor
-from henderson.equations.mixed_model_equations import MixedModelEquations
+from henderson.equations.mixed_model_equations import LeastSquares, MixedModelEquations
 from henderson.equations.terms import RandomTermMatrix
 
 __all__ = [
     "SERIAL",
     "Executor",
+    "LeastSquares",
     "MixedModelEquations",
     "RandomTermMatrix",
     "SerialExecutor",

@@ -10,6 +10,7 @@ contributions to the tail, so that parts can be worked on side by side.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -401,3 +402,21 @@ class MixedModelEquations:
 
 def _as_tuple(term: RandomTermMatrix) -> tuple:
     return term.predictor, term.k, term.levels, term.codes, term.values, term.columns
+
+
+@dataclass(frozen=True, slots=True)
+class LeastSquares:
+    """Least squares from the cross-products of [X y]."""
+
+    half: Matrix  # R⁻ᵀ, (p, p), where RRᵀ = XᵀX, R lower triangular
+    beta: Vector  # (p,)
+    r2: float  # residual sum of squares; NaN where XᵀX is not positive definite
+    log_determinant: float  # of XᵀX
+
+    @classmethod
+    def of(cls, gram: Matrix) -> "LeastSquares":
+        """From the cross-products (p + 1, p + 1)."""
+        p = len(gram) - 1
+        half, beta = np.empty((p, p)), np.empty(p)
+        r2, log_determinant = _core.profile(gram, half, beta)
+        return cls(half, beta, r2, log_determinant)

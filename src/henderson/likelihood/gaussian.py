@@ -18,7 +18,7 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Blocks, Matrix, Vector
-from henderson.equations import MixedModelEquations
+from henderson.equations import LeastSquares, MixedModelEquations
 from henderson.likelihood.chain_rule import (
     factor_curvature,
     theta_gradient,
@@ -33,7 +33,9 @@ from henderson.likelihood.parameters import (
     unflat,
 )
 
-_SMALL = 1000  # random effects up to which the exact Hessian costs little
+# Random effects up to which the exact Hessian costs little, and where it is worth more.
+_SMALL, _SMALL_BY_PARAMETERS = 300, 1000
+_MANY_PARAMETERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,9 @@ class _Profile:
     """One factorization with the border [X y] taken through it."""
 
     templates: Vector
-
     deviance: float
     border: Sequence[Matrix]  # L⁻¹ΛᵀZᵀW[X y]
-    half: Matrix  # R⁻ᵀ, (p, p), where RRᵀ = XᵀV₀⁻¹X, R lower triangular
-    beta: Vector
-    r2: float
+    fixed: LeastSquares  # generalized, by V₀⁻¹
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,8 @@ class GaussianLikelihood:
         self.equations, self.parameters = equations, parameters
         self.n, self.p, self.restricted = n, p, restricted
         self._one_factor = len(equations.terms) == 1 and not equations.tail
-        self.exact = len(equations.parts) == 1 and (equations.q <= _SMALL or self._one_factor)
+        small = _SMALL_BY_PARAMETERS if len(parameters) >= _MANY_PARAMETERS else _SMALL
+        self.exact = len(equations.parts) == 1 and (equations.q <= small or self._one_factor)
         self._last: tuple[_Profile, Sequence[Matrix]] | None = None
         self.nu = n - p if restricted else n
         xy = np.column_stack([X, y])
@@ -115,27 +115,24 @@ class GaussianLikelihood:
         self.smallest = smallest_factors(self._blocks)
 
     def _profile(self, templates: Vector) -> _Profile:
-        p, nu = self.p, self.nu
+        nu = self.nu
         border = self.equations.scale(self._zxy, templates, transposed=True)
         gram = self._xy.copy()
         log_det = self.equations.factor(templates, border, gram)
-        root = np.linalg.cholesky(gram[:p, :p])
-        half = np.linalg.inv(root).T
-        projected = gram[p, :p] @ half
-        r2 = float(gram[p, p] - projected @ projected)
-        beta = half @ projected
-        log_r2 = np.log(2.0 * np.pi * r2 / nu) if r2 > 0.0 else np.inf  # all is explained
-        deviance = log_det + nu * (1.0 + log_r2) - self._log_weights
+        fixed = LeastSquares.of(gram)
+        deviance = (
+            log_det + nu * (1.0 + np.log(2.0 * np.pi * fixed.r2 / nu)) - self._log_weights
+        )
         if self.restricted:
-            deviance += 2.0 * float(np.sum(np.log(root.diagonal())))
-        return _Profile(templates, deviance, border, half, beta, r2)
+            deviance += fixed.log_determinant
+        return _Profile(templates, float(deviance), border, fixed)
 
     def _solve(self, at: _Profile) -> tuple[Sequence[Matrix], Matrix]:
         """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, and the matrix that combines [X y]."""
         p = self.p
         combine = np.zeros((p + 1, p + 1))
-        combine[:p, :p] = at.half
-        combine[:p, p] = -at.beta
+        combine[:p, :p] = at.fixed.half
+        combine[:p, p] = -at.fixed.beta
         combine[p, p] = 1.0
         x = [b @ combine for b in at.border]
         self.equations.back_solve(x)
@@ -165,11 +162,8 @@ class GaussianLikelihood:
         factors = self.parameters.factors(theta)
         templates = flat(factors)
         derivatives = self.parameters.factor_derivatives(theta)
-        try:
-            at = self._profile(templates)
-        except np.linalg.LinAlgError:
-            return _nowhere(len(theta))
-        sigma2 = at.r2 / self.nu
+        at = self._profile(templates)
+        sigma2 = at.fixed.r2 / self.nu
         if not (np.isfinite(at.deviance) and sigma2 > 0):
             return _nowhere(len(theta))
         x, combine = self._solve(at)
@@ -293,10 +287,8 @@ class GaussianLikelihood:
     def deviance(self, theta: Vector) -> float:
         """−2 log L at θ exactly, zero variances included; infinite where it does not exist."""
         self._last = None
-        try:
-            return self._profile(flat(self.parameters.factors(theta))).deviance
-        except np.linalg.LinAlgError:
-            return np.inf
+        deviance = self._profile(flat(self.parameters.factors(theta))).deviance
+        return deviance if np.isfinite(deviance) else np.inf
 
     def solution(self, theta: Vector) -> GaussianSolution:
         """β, σ² and the conditional modes at θ exactly; leaves C⁻¹ where it is needed."""
@@ -308,7 +300,7 @@ class GaussianLikelihood:
             x, _ = self._solve(at)
             self.equations.invert(keep_factor=False)
         u = [np.ascontiguousarray(piece[:, self.p :]) for piece in x]
-        combine = np.append(-at.beta, 1.0)[:, None]
+        combine = np.append(-at.fixed.beta, 1.0)[:, None]
         back = self.equations.multiply(self.equations.scale(u, templates, transposed=False))
         z = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
         self.equations.sum_tail(z)
@@ -317,13 +309,13 @@ class GaussianLikelihood:
             flat_changes(covariance_changes(self.parameters, theta)),
             [np.ascontiguousarray(piece[:, 0]) for piece in z],
         )
-        slope = -0.5 * self.equations.inner(moved, z)[:, 0] / at.r2
-        sigma2 = at.r2 / self.nu
+        slope = -0.5 * self.equations.inner(moved, z)[:, 0] / at.fixed.r2
+        sigma2 = at.fixed.r2 / self.nu
         return GaussianSolution(
             deviance=at.deviance,
-            beta=at.beta,
+            beta=at.fixed.beta,
             sigma2=sigma2,
-            vcov=sigma2 * at.half @ at.half.T,
+            vcov=sigma2 * at.fixed.half @ at.fixed.half.T,
             u=u,
             sigma_slope=slope,
         )

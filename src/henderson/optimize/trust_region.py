@@ -77,7 +77,7 @@ def minimize(
     predicted = np.inf
     while True:
         scale = _scale(at.hessian)
-        step, predicted = _step(_best_model(at, learned), at.gradient, scale, radius)
+        step, predicted = _step(at, learned, scale, radius)
         hindered = hindered + 1 if _hinders(learned, predicted, at, scale, radius) else 0
         if hindered > _PATIENCE:
             learned = np.zeros_like(learned)
@@ -117,7 +117,7 @@ def minimize(
 
 
 def _finite(at: Evaluation) -> bool:
-    return all(np.isfinite(part).all() for part in (at.value, at.gradient, at.hessian))
+    return bool(np.isfinite(at.value + at.gradient.sum() + at.hessian.sum()))
 
 
 def _hinders(
@@ -130,18 +130,13 @@ def _hinders(
     """
     if at.exact is not None or not learned.any():
         return False
-    return predicted < _HINDERED * _step(at.hessian, at.gradient, scale, radius)[1]
+    return predicted < _HINDERED * _step(at, np.zeros_like(learned), scale, radius)[1]
 
 
 def _best_model(at: Evaluation, learned: Matrix) -> Matrix:
-    """The exact Hessian where there is one and it is positive, else the model."""
-    if at.exact is not None:
-        try:
-            np.linalg.cholesky(at.exact)
-        except np.linalg.LinAlgError:
-            return at.hessian
-        return at.exact
-    return at.hessian + learned
+    if at.exact is None:
+        return at.hessian + learned
+    return at.exact if np.linalg.eigvalsh(at.exact)[0] > 0.0 else at.hessian
 
 
 def _norm(gradient: Vector, scale: Vector) -> float:
@@ -169,10 +164,17 @@ def _learn(
 
 
 def _step(
-    model: Matrix, gradient: Vector, scale: Vector, radius: float
+    at: Evaluation, learned: Matrix, scale: Vector, radius: float
 ) -> tuple[Vector, float]:
-    """The minimizer of gᵀs + ½sᵀHs in the ball |Ds| ≤ radius, and the decrease it promises."""
-    values, vectors = np.linalg.eigh(model / np.outer(scale, scale))
+    """The minimizer of gᵀs + ½sᵀHs in the ball |Ds| ≤ radius, and the decrease it promises.
+
+    H is the exact Hessian where there is one and it is positive, else the model.
+    """
+    gradient, square = at.gradient, np.outer(scale, scale)
+    model = at.hessian + learned if at.exact is None else at.exact
+    values, vectors = np.linalg.eigh(model / square)
+    if at.exact is not None and not values[0] > 0.0:
+        values, vectors = np.linalg.eigh(at.hessian / square)
     g = vectors.T @ (gradient / scale)
     floor = 1e-10 * max(float(np.abs(values).max()), 1e-300)
     lowest = float(values[0])
