@@ -344,6 +344,18 @@ class MixedModelEquations:
 
         return self.executor.map(one, self.parts, d)
 
+    def multiply_term(self, term: int, values: NDArray) -> list[NDArray]:
+        """A times a vector that is zero outside one term, by term; values (g, k, m)."""
+        position, (_, k, m) = self.order.index(term), values.shape
+        x = self.zeros(m)
+        for piece, levels in zip(x, self.levels, strict=True):
+            start = sum(len(levels[i]) * self.terms[self.order[i]].k for i in range(position))
+            size = len(levels[position]) * k
+            piece[start : start + size] = values[levels[position]].reshape(size, m)
+        out = self.multiply(x)
+        self.sum_tail(out)
+        return self.by_term(out)
+
     def scale(
         self, x: Sequence[Matrix], templates: Vector, *, transposed: bool
     ) -> list[Matrix]:

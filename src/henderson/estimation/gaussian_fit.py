@@ -123,8 +123,8 @@ def _scale(X: Matrix, y: Vector, weights: Vector | None, label: str) -> _Scaled:
 def _start(likelihood: GaussianLikelihood) -> Vector:
     if not len(likelihood.parameters):
         return np.empty(0)
-    scores, total = likelihood.moments()
-    moments = Moments.of(likelihood.equations, scores)
+    scores, total, fixed = likelihood.moments()
+    moments = Moments.of(likelihood.equations, scores, fixed)
     sigma2 = moments.residual_variance(total, likelihood.n - likelihood.p)
     return likelihood.parameters.parameters_near(moments.covariances(sigma2))
 

@@ -20,11 +20,10 @@ from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
 from henderson.estimation.model_design import ModelDesign
 from henderson.families import Response
 from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
-from henderson.likelihood.conditional_modes import ModeFinder, Modes
+from henderson.likelihood.conditional_modes import ModeFinder, Modes, concave
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.laplace import LaplaceLikelihood
 from henderson.likelihood.objective import Evaluation
-from henderson.likelihood.packing import second
 from henderson.likelihood.parameters import CovarianceParameters, flat, smallest_factors
 from henderson.likelihood.rows import Rows
 from henderson.optimize import minimize
@@ -86,10 +85,9 @@ def fit_laplace(
     rows = [_rows(design, coefficients, which) for which in equations.rows]
     prepared = perf_counter()
     gamma = _without_random_effects(design, coefficients)
-    theta, smallest = _start(equations, parameters, rows, gamma, random)
-    jointly = ModeFinder(equations, rows, random, coefficients.columns[0]).find(
-        flat(parameters.factors(theta)), gamma, equations.zeros(1)
-    )
+    finder = ModeFinder(equations, rows, random, coefficients.columns[0])
+    theta, smallest = _start(finder, parameters, gamma)
+    jointly = finder.find(flat(parameters.factors(theta)), gamma, equations.zeros(1))
     if jointly is not None:
         gamma = jointly.beta
     integrated = coefficients.columns[0] if restricted else slice(0, 0)
@@ -251,33 +249,20 @@ def _projected(
 
 
 def _start(
-    equations: MixedModelEquations,
-    parameters: CovarianceParameters,
-    rows: list[Rows],
-    gamma: Vector,
-    random: tuple[int, ...],
+    finder: ModeFinder, parameters: CovarianceParameters, gamma: Vector
 ) -> tuple[Vector, list[Vector]]:
     """θ by moments on the working response, and the smallest factors that count."""
     if not len(parameters):
         return np.empty(0), []
-    densities = [r.density(r.fixed(gamma), 2) for r in rows]
-    K = len(rows[0].X)
-    pairs = [(a, b) for i, a in enumerate(random) for b in random[i:]]
-    weights = []
-    for d in densities:
-        w = np.column_stack([-d.d2[:, second(K, a, b)] for a, b in pairs])
-        for column, (a, b) in enumerate(pairs):
-            w[:, column] = np.maximum(w[:, column], 1e-8) if a == b else 0.0
-        weights.append(w)
-    equations.cross_products(weights)
-    blocks = equations.cross_product_blocks()
-    score = equations.z_transpose_times(
-        [np.ascontiguousarray(d.d1[:, random])[:, :, None] for d in densities]
-    )
-    equations.sum_tail(score)
-    scores = [s[:, :, 0] for s in equations.by_term(score)]
-    theta = parameters.parameters_near(Moments.of(equations, scores).covariances(1.0))
-    return theta, smallest_factors(blocks)
+    equations = finder.equations
+    densities = [
+        concave(r.density(r.fixed(gamma), 2), finder.n_predictors) for r in finder.rows
+    ]
+    equations.cross_products(finder.weights(densities))
+    scores = [s[:, :, 0] for s in equations.by_term(finder.score([d.d1 for d in densities]))]
+    moments = Moments.of(equations, scores)
+    theta = parameters.parameters_near(moments.covariances(1.0))
+    return theta, smallest_factors(equations.cross_product_blocks())
 
 
 def _polish(

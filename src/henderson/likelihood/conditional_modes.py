@@ -144,7 +144,7 @@ class ModeFinder:
             g -= u_part
         for safe in (False, True):
             if safe:
-                densities = [_concave(d, self.n_predictors) for d in densities]
+                densities = [concave(d, self.n_predictors) for d in densities]
             equations.cross_products(self.weights(densities))
             border = self._border(templates, densities, gradient)
             gram = np.zeros((p + 1, p + 1))
@@ -264,7 +264,7 @@ class _Factored:
 
 
 @dataclass(frozen=True, slots=True)
-class _Concave:
+class Concave:
     """A log density with second derivatives that are negative and apart: W is positive."""
 
     value: Vector
@@ -273,9 +273,10 @@ class _Concave:
     d3: None = None
 
 
-def _concave(density: LogDensity, predictors: int) -> _Concave:
+def concave(density: LogDensity, predictors: int) -> Concave:
+    """The density with each predictor's curvature kept negative and none across."""
     d2 = np.zeros_like(density.d2)
     for a in range(predictors):
         column = second(predictors, a, a)
         d2[:, column] = np.minimum(density.d2[:, column], -1e-6)
-    return _Concave(density.value, density.d1, d2)
+    return Concave(density.value, density.d1, d2)

@@ -269,20 +269,21 @@ class GaussianLikelihood:
                 out[parameters.slices[t], at] = value.T
         return out
 
-    def moments(self) -> tuple[list[Matrix], float]:
-        """What starting values need: ZᵀW(y − Xβ) by level, and the residual sum of squares.
+    def moments(self) -> tuple[list[Matrix], float, Sequence[Matrix]]:
+        """What starting values need: ZᵀW(y − Xβ) by level, residual sum of squares, ZᵀWXR⁻ᵀ.
 
         β is the least-squares one.
         """
         p = self.p
-        combine = np.ones((p + 1, 1))
-        combine[:p, 0] = -np.linalg.solve(self._xy[:p, :p], self._xy[:p, p])
-        scores = [zxy @ combine for zxy in self._zxy]
-        self.equations.sum_tail(scores)
-        return (
-            [s[:, :, 0] for s in self.equations.by_term(scores)],
-            float((combine.T @ self._xy @ combine)[0, 0]),
-        )
+        fixed = LeastSquares.of(self._xy)
+        combine = np.zeros((p + 1, p + 1))
+        combine[:p, :p] = fixed.half
+        combine[:p, p] = -fixed.beta
+        combine[p, p] = 1.0
+        both = [zxy @ combine for zxy in self._zxy]
+        self.equations.sum_tail(both)
+        scores = [s[:, :, p] for s in self.equations.by_term(both)]
+        return scores, fixed.r2, [np.ascontiguousarray(b[:, :p]) for b in both]
 
     def deviance(self, theta: Vector) -> float:
         """−2 log L at θ exactly, zero variances included; infinite where it does not exist."""

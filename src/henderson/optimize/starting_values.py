@@ -10,7 +10,7 @@ so that the G of all terms solve one linear system,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -19,6 +19,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.equations import MixedModelEquations
 
 _WIDEST = 8  # effects beyond which only variances are estimated
+_MOST_COLUMNS = 100  # k²p up to which the fixed effects are taken out of the moments
 _INDEFINITE = 0.1  # negative part of a joint solution beyond which a term is solved alone
 
 
@@ -37,8 +38,46 @@ class Moments:
     units: tuple[Vector, ...]  # of each term (k,): information 1 on an average level's effect
 
     @classmethod
-    def of(cls, equations: MixedModelEquations, scores: Sequence[Matrix]) -> "Moments":
-        """From cross-products A of the equations and the scores (g, k) of each term."""
+    def of(
+        cls,
+        equations: MixedModelEquations,
+        scores: Sequence[Matrix],
+        fixed: Sequence[Matrix] | None = None,
+    ) -> "Moments":
+        """From cross-products A of the equations and the scores (g, k) of each term.
+
+        `fixed` is B = ZᵀWXR⁻ᵀ (q, p), RRᵀ = XᵀWX: A − BBᵀ then takes the place of A, because
+        the scores are those of residuals. In a balanced design with the identity link the
+        moments are then the restricted maximum likelihood estimates.
+        """
+        made = cls._of(equations, scores)
+        if (
+            fixed is None
+            or max((t.k**2 for t in equations.terms), default=0) * (p := fixed[0].shape[1])
+            > _MOST_COLUMNS
+        ):
+            return made
+        system, sums = made.system.copy(), made.sums.copy()
+        by_term = equations.by_term(fixed)  # (g, k, p)
+        inner = [np.einsum("jar,jbs->abrs", b, b).reshape(b.shape[1] ** 2, -1) for b in by_term]
+        for s, (b, at) in enumerate(zip(by_term, made.places, strict=True)):
+            g, k, _ = b.shape
+            spread = np.zeros((g, k, k, k, p))  # effect c of a level times effects d of B
+            for c in range(k):
+                spread[:, c, c] = b
+            images = equations.multiply_term(s, spread.reshape(g, k, -1))
+            for t, (image, a, rows) in enumerate(
+                zip(images, by_term, made.places, strict=True)
+            ):
+                m = a.shape[1]
+                cross = np.einsum("jacdr,jbr->abcd", image.reshape(len(a), m, k, k, p), a)
+                both = cross + cross.transpose(1, 0, 3, 2)
+                system[rows, at] += inner[t] @ inner[s].T - both.reshape(m * m, k * k)
+            sums[at] -= np.einsum("jar,jbr->ab", b, b).ravel()
+        return replace(made, system=system, sums=sums)
+
+    @classmethod
+    def _of(cls, equations: MixedModelEquations, scores: Sequence[Matrix]) -> "Moments":
         sums, squares, places, units, stop = [], [], [], [], 0
         for A, s in zip(equations.cross_product_blocks(), scores, strict=True):
             total = A.sum(axis=0)
