@@ -12,7 +12,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.design.model_frame import PerRow
 from henderson.estimation import matrices
 from henderson.estimation.estimates import Estimates
-from henderson.inference import WaldTest, anova, drop1, wald_test
+from henderson.inference import WaldTest, anova, drop1, profile_intervals, wald_test
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.inference.term_hypotheses import Convention, Type
 from henderson.prediction import (
@@ -109,6 +109,12 @@ class FittedModel:
     def drop1(self) -> NativeTable:
         """Likelihood ratio tests of single terms; see `inference.drop1`."""
         return drop1(self.estimates)
+
+    def profile_intervals(
+        self, coefficients: str | Sequence[str] | None = None, *, level: float = 0.95
+    ) -> NativeTable:
+        """Profile likelihood intervals of coefficients; see `inference.profile_intervals`."""
+        return profile_intervals(self.estimates, coefficients, level=level)
 
     # ---- the random part -------------------------------------------------------------------
 

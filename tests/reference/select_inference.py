@@ -4,7 +4,8 @@ SOURCE is a folder with `inference.json`, everything R printed about tests, by c
 of linear models fitted by lmer, standard errors and degrees of freedom of the coefficients by
 Satterthwaite (lmerTest 3.1-3) and Kenward-Roger (pbkrtest 0.5.2), analysis of variance tables
 of lmerTest and car 3.1-1, and likelihood ratio tests; of other models car's chi-squared tests
-and the likelihood ratio. A test is [F or chi-squared, numerator df, denominator df, p].
+and the likelihood ratio; of all, profile likelihood intervals of the fixed effects. A test is
+[F or chi-squared, numerator df, denominator df, p].
 
 Left out: car's type III in a design with an empty cell (it depends on which column is dropped),
 its F-tests of lm, and the likelihood ratio tests of two REML fits with the same fixed effects,
@@ -64,6 +65,13 @@ def selected(name: str, raw: Record) -> Record:
     }
     if any(tables.values()):
         out["anova"] = {short: table for short, table in tables.items() if table}
+    profile = raw.get("confint_profile", raw.get("confint_profile_beta", {}))
+    if "matrix" in profile:
+        out["profile"] = {
+            term: [shortened(end) for end in ends]
+            for term, ends in zip(profile["rownames"], profile["matrix"], strict=True)
+            if not term.startswith(("sd_", "cor_", "sigma"))
+        }
     ratio = raw.get("lrt_vs", {})
     if "table" in ratio and name not in SAME_FIXED_EFFECTS:
         row = ratio["table"][-1]

@@ -26,6 +26,7 @@ COEFFICIENTS = [
     (name, method) for name, each in EXPECTED.items() for method in each.get("coefficients", {})
 ]
 TABLES = [(name, table) for name, each in EXPECTED.items() for table in each.get("anova", {})]
+PROFILES = [name for name, each in EXPECTED.items() if "profile" in each]
 RATIOS = [name for name, each in EXPECTED.items() if "likelihood_ratio" in each]
 
 
@@ -74,3 +75,14 @@ def test_likelihood_ratios_are_rs(name: str) -> None:
     assert_allclose(table["statistic"][1], statistic, rtol=1e-4)
     assert table["df"][1] == df
     assert_allclose(table["p_value"][1], p, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profile_intervals_are_rs(name: str) -> None:
+    expected = EXPECTED[name]["profile"]
+    table = pd.DataFrame(fitted(name).profile_intervals(list(expected)))
+    ends = np.array(list(expected.values()))
+    half = 0.5 * (ends[:, 1] - ends[:, 0])
+    # R interpolates ζ between a few fits by splines.
+    assert_allclose((table["lower"] - ends[:, 0]) / half, 0.0, atol=2e-3)
+    assert_allclose((table["upper"] - ends[:, 1]) / half, 0.0, atol=2e-3)

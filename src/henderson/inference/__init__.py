@@ -8,6 +8,7 @@ from henderson.inference.linear_functions import (
     joint_test,
     linear_estimates,
 )
+from henderson.inference.profiling import profile_intervals
 from henderson.inference.wald import WaldTest, wald_test
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "drop1",
     "joint_test",
     "linear_estimates",
+    "profile_intervals",
     "wald_test",
 ]

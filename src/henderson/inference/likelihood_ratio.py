@@ -15,18 +15,17 @@ Source: Self & Liang (1987), J. Am. Stat. Assoc. 82, 605–610; Stram & Lee (199
 1171–1177.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
 
-from henderson.design import FixedDesign
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.refitting import refit
+from henderson.inference.refitting import refit, with_columns
 from henderson.inference.term_hypotheses import TermHypotheses
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.prediction import NativeTable
@@ -179,7 +178,7 @@ def drop1(model: Fitted | Estimates) -> NativeTable:
     (['<none>', 'Variety:factor(nitro)'], [0, 6])
     """
     estimates = estimates_of(model)
-    whole = _by_ml(estimates)
+    whole = by_ml(estimates)
     own = coefficients_of(estimates, "location")
     hypotheses = TermHypotheses.of(estimates, estimates.vcov[own, own])
     columns: dict[str, list[Any]] = {
@@ -193,7 +192,7 @@ def drop1(model: Fitted | Estimates) -> NativeTable:
     for place, term in enumerate(hypotheses.terms):
         if hypotheses.is_contained(place):
             continue
-        fit = refit(whole, fixed=_with_columns(whole.location.fixed, hypotheses.without(place)))
+        fit = refit(whole, fixed=with_columns(whole.location.fixed, hypotheses.without(place)))
         test = likelihood_ratio(fit, whole)
         columns["term"].append(term)
         columns["df"].append(test.df)
@@ -202,18 +201,6 @@ def drop1(model: Fitted | Estimates) -> NativeTable:
         columns["statistic"].append(test.statistic)
         columns["p_value"].append(test.p_value)
     return estimates.frame.table(columns)
-
-
-def _with_columns(fixed: FixedDesign, combine: np.ndarray) -> FixedDesign:
-    """A design of the columns XA, A (p, p − df)."""
-    matrix = np.ascontiguousarray(fixed.matrix @ combine)
-    count = matrix.shape[1]
-    return replace(
-        fixed,
-        matrix=matrix,
-        names=tuple(f"x{j}" for j in range(count)),
-        assign=np.zeros(count, dtype=np.int64),
-    )
 
 
 def _comparable(fits: list[Estimates]) -> tuple[list[Estimates], list[str]]:
@@ -236,10 +223,11 @@ def _comparable(fits: list[Estimates]) -> tuple[list[Estimates], list[str]]:
     if methods == {"REML"} and all(_spans(first, fit) and _spans(fit, first) for fit in fits):
         return fits, ["REML"] * len(fits)
     labels = ["ML" if f.specification.method == "ML" else "ML, refitted" for f in fits]
-    return [_by_ml(fit) for fit in fits], labels
+    return [by_ml(fit) for fit in fits], labels
 
 
-def _by_ml(estimates: Estimates) -> Estimates:
+def by_ml(estimates: Estimates) -> Estimates:
+    """The fit itself where it is by maximum likelihood, else the same model by it."""
     return (
         estimates if estimates.specification.method == "ML" else refit(estimates, method="ML")
     )

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from typing import Literal
 
-from henderson.arrays import Vector
+import numpy as np
+
+from henderson.arrays import Matrix, Vector
 from henderson.design import FixedDesign
 from henderson.estimation import FitControl
 from henderson.estimation.blas_threads import single_blas_thread
@@ -20,6 +22,7 @@ def refit(
     method: Literal["ML", "REML"] | None = None,
     y: Vector | None = None,
     fixed: FixedDesign | None = None,
+    offset: Vector | None = None,
 ) -> Estimates:
     """Estimate again, reading no data and analysing no formula.
 
@@ -33,6 +36,8 @@ def refit(
         Another response, on the scale of `estimates.response.y`.
     fixed
         Another X for the location.
+    offset : (n,) array
+        Another offset of the location.
 
     Returns
     -------
@@ -47,8 +52,13 @@ def refit(
         estimates = replace(
             estimates, response=estimates.family.response(y, response.size, response.weight)
         )
-    if fixed is not None:
-        location = replace(estimates.location, fixed=fixed)
+    if fixed is not None or offset is not None:
+        location = estimates.location
+        location = replace(
+            location,
+            fixed=location.fixed if fixed is None else fixed,
+            offset=location.offset if offset is None else offset,
+        )
         estimates = replace(
             estimates, predictors={**estimates.predictors, location.name: location}
         )
@@ -60,6 +70,18 @@ def refit(
         else:
             result = fit_laplace(design, restricted, specification.quadrature, control)
     return replace(_updated(estimates, result), specification=specification)
+
+
+def with_columns(fixed: FixedDesign, combine: Matrix) -> FixedDesign:
+    """A design of the columns XA, A (p, m), as one term."""
+    matrix = np.ascontiguousarray(fixed.matrix @ combine)
+    count = matrix.shape[1]
+    return replace(
+        fixed,
+        matrix=matrix,
+        names=tuple(f"x{j}" for j in range(count)),
+        assign=np.zeros(count, dtype=np.int64),
+    )
 
 
 def design_of(estimates: Estimates) -> ModelDesign:
