@@ -125,7 +125,9 @@ class MixedModelEquations:
                     len(levels[i]) * self.terms[self.order[i]].k for i in range(position)
                 )
                 size = len(levels[position]) * term.k
-                whole[levels[position]] = piece[start : start + size].reshape(-1, term.k, m)
+                whole[levels[position]] = piece[start : start + size].reshape(
+                    len(levels[position]), term.k, m
+                )
             by_order.append(whole)
         out: list[NDArray] = [np.empty(0)] * len(self.terms)
         for position, t in enumerate(self.order):
