@@ -361,8 +361,7 @@ def _covariance(
     of_psi[np.ix_(free, free)] = covariance_of(hessian)
     out = slope @ of_psi @ slope.T
     if inside.stop:
-        root_inverse = np.linalg.inv(modes.root)
-        out[inside, inside] += root_inverse.T @ root_inverse
+        out[inside, inside] += modes.half @ modes.half.T
     moved = np.empty_like(out)
     R = coefficients.to_natural
     moved[:P, :P] = R @ out[:P, :P] @ R.T
@@ -379,8 +378,7 @@ def _terms(
     u = equations.by_term(modes.u)
     inverse = equations.inverse_blocks()
     if likelihood.integrated.stop:
-        half = np.linalg.inv(modes.root).T
-        columns = [b @ half for b in modes.border]
+        columns = [b @ modes.half for b in modes.border]
         equations.back_solve(columns)
         for block, column in zip(inverse, equations.by_term(columns), strict=True):
             block += column @ column.transpose(0, 2, 1)

@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
-from henderson.equations import MixedModelEquations
+from henderson.equations import LeastSquares, MixedModelEquations
 from henderson.likelihood.packing import pairs, second
 from henderson.likelihood.rows import LogDensity, Rows
 
@@ -38,7 +38,7 @@ class Modes:
     joint: float  # h
     log_determinant: float  # log det C, bordered if β_I is not empty
     border: Sequence[Matrix]  # L⁻¹ΛᵀZᵀWX_I, (q_part, p_I)
-    root: Matrix  # (p_I, p_I) lower, root rootᵀ the Schur complement of C
+    half: Matrix  # R⁻ᵀ, (p_I, p_I), RRᵀ the Schur complement of C in its border
     steps: int
 
 
@@ -156,19 +156,15 @@ class ModeFinder:
             log_det = equations.factor(templates, border, gram)
             if not np.isfinite(log_det):
                 continue
-            try:
-                root = np.linalg.cholesky(gram[:p, :p])
-            except np.linalg.LinAlgError:
+            fixed = LeastSquares.of(gram)
+            if not np.isfinite(fixed.r2):
                 continue
-            half = np.linalg.solve(root, gram[:p, p])
-            dbeta = np.linalg.solve(root.T, half)
-            promise = float(half @ half - gram[p, p])
-            combine = np.append(-dbeta, 1.0)[:, None]
-            du = [b @ combine for b in border]
+            # gram has −gᵀC⁻¹g in its corner, so that r² is minus what the step promises
+            du = [b @ np.append(-fixed.beta, 1.0)[:, None] for b in border]
             equations.back_solve(du)
-            log_det += 2.0 * float(np.sum(np.log(np.diag(root))))
-            factored = None if safe else _Factored(log_det, border, root, templates)
-            return du, dbeta, promise, factored
+            log_det += fixed.log_determinant
+            factored = None if safe else _Factored(log_det, border, fixed.half, templates)
+            return du, fixed.beta, -fixed.r2, factored
         return None
 
     @property
@@ -250,7 +246,7 @@ class ModeFinder:
             joint=joint,
             log_determinant=factored.log_determinant,
             border=[np.ascontiguousarray(b[:, :p]) for b in factored.border],
-            root=factored.root,
+            half=factored.half,
             steps=steps + 1,
         )
 
@@ -259,7 +255,7 @@ class ModeFinder:
 class _Factored:
     log_determinant: float
     border: Sequence[Matrix]
-    root: Matrix
+    half: Matrix
     templates: Vector
 
 

@@ -24,7 +24,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import MixedModelEquations
@@ -268,7 +267,7 @@ class LaplaceLikelihood:
                 equations.inner(work.zwx, equations.scale(modes.u, change, transposed=False))
             )[self.integrated, 0]
             cross = equations.inner(modes.border, [b[:, p:] for b in border])[:, 0]
-            db = np.linalg.solve(modes.root.T, np.linalg.solve(modes.root, known - cross))
+            db = modes.half @ (modes.half.T @ (known - cross))
         combine = np.append(-db, 1.0)[:, None]
         step = [b @ combine for b in border]
         equations.back_solve(step)
@@ -342,8 +341,7 @@ class LaplaceLikelihood:
         hessian[count:, count:] = 2.0 * bb
         hessian[count:, :count] = 2.0 * bt
         hessian[:count, count:] = 2.0 * bt.T
-        profile = bt.T @ np.linalg.lstsq(bb, bt, rcond=1e-12)[0] if p and count else 0.0
-        hessian[:count, :count] = tt + profile
+        hessian[:count, :count] = tt + bt.T @ _solve_nearly(bb, bt)
         return hessian
 
     # ---- the gradient ------------------------------------------------------------------------
@@ -363,7 +361,7 @@ class LaplaceLikelihood:
         if not p:
             return _Inverse(leverages, traces)
         # columns of C⁻¹ΛᵀZᵀWX_I R⁻ᵀ: what integrating β adds to the inverse
-        half = solve_triangular(modes.root, np.eye(p), lower=True, trans=1)
+        half = modes.half
         columns = [b @ half for b in modes.border]
         equations.back_solve(columns)
         for S, m in zip(leverages, self._margins(modes, columns, half), strict=True):
@@ -389,9 +387,7 @@ class LaplaceLikelihood:
                 rows.transpose_times(v)[inside] for rows, v in zip(self.rows, t, strict=True)
             )
             cross = equations.inner(modes.border, alpha)[:, 0]
-            alpha_beta = np.linalg.solve(
-                modes.root.T, np.linalg.solve(modes.root, known - cross)
-            )
+            alpha_beta = modes.half @ (modes.half.T @ (known - cross))
             alpha = [
                 a - b @ alpha_beta[:, None] for a, b in zip(alpha, modes.border, strict=True)
             ]
@@ -465,3 +461,11 @@ class LaplaceLikelihood:
             for i, b in enumerate(self.random):
                 out[:, a] -= density.d2[:, second(K, a, b)] * move[:, i]
         return out
+
+
+def _solve_nearly(A: Matrix, B: Matrix) -> Matrix:
+    """A⁻¹B; where A is singular, the solution of least length."""
+    try:
+        return np.linalg.solve(A, B)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(A, B, rcond=1e-12)[0]
