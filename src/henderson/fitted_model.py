@@ -1,8 +1,8 @@
 """What the user holds: a fitted model; one line a method, the work is in its function."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,9 +12,23 @@ from henderson.arrays import Matrix, Vector
 from henderson.design.model_frame import PerRow
 from henderson.estimation import matrices
 from henderson.estimation.estimates import Estimates
-from henderson.inference import WaldTest, anova, drop1, profile_intervals, wald_test
+from henderson.inference import (
+    Bootstrap,
+    WaldTest,
+    anova,
+    bootstrap,
+    drop1,
+    profile_intervals,
+    wald_test,
+)
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.inference.term_hypotheses import Convention, Type
+from henderson.marginal_means import MarginalMeans, emmeans
+from henderson.marginal_means.averaging import Weights
+from henderson.marginal_means.mean_rows import Scale
+from henderson.marginal_means.means import RandomEffects
+from henderson.marginal_means.reference_grid import At
+from henderson.marginal_means.specs import Names
 from henderson.prediction import (
     Interval,
     Kind,
@@ -115,6 +129,46 @@ class FittedModel:
     ) -> NativeTable:
         """Profile likelihood intervals of coefficients; see `inference.profile_intervals`."""
         return profile_intervals(self.estimates, coefficients, level=level)
+
+    def emmeans(
+        self,
+        specs: Names,
+        *,
+        by: Names | None = None,
+        at: At | None = None,
+        weights: Weights = "equal",
+        scale: Scale = "link",
+        ddf: str | DegreesOfFreedom | None = None,
+        level: float = 0.95,
+        component: str = "location",
+        offset: float | None = None,
+        random: RandomEffects = "zero",
+    ) -> MarginalMeans:
+        """Estimated marginal means, for contrasts and letters; see `marginal_means.emmeans`."""
+        return emmeans(
+            self.estimates,
+            specs,
+            by=by,
+            at=at,
+            weights=weights,
+            scale=scale,
+            ddf=ddf,
+            level=level,
+            component=component,
+            offset=offset,
+            random=random,
+        )
+
+    def bootstrap(
+        self,
+        function: Callable[[Any], Mapping[str, float] | ArrayLike] | None = None,
+        *,
+        n: int = 1000,
+        rng: np.random.Generator | int | None = None,
+        report: Callable[[int], None] | None = None,
+    ) -> Bootstrap:
+        """Refits to responses drawn from the model; see `inference.bootstrap`."""
+        return bootstrap(self, function, n=n, rng=rng, report=report)
 
     # ---- the random part -------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ import inspect
 import pytest
 
 import henderson as hd
-from henderson.inference import anova, drop1, profile_intervals, wald_test
+from henderson.inference import anova, bootstrap, drop1, profile_intervals, wald_test
+from henderson.marginal_means import emmeans
 from henderson.prediction import predict, residuals
 from henderson.report import tables
 from henderson.report.summary import summarize
@@ -17,7 +18,9 @@ DELEGATES = {
     hd.FittedModel.anova: anova,
     hd.FittedModel.wald_test: wald_test,
     hd.FittedModel.drop1: drop1,
+    hd.FittedModel.bootstrap: bootstrap,
     hd.FittedModel.profile_intervals: profile_intervals,
+    hd.FittedModel.emmeans: emmeans,
     hd.FittedModel.vcov: tables.covariance_matrix,
     hd.FittedModel.variance_components: tables.variance_components,
     hd.FittedModel.random_effects: tables.random_effects,

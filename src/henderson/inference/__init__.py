@@ -8,14 +8,17 @@ from henderson.inference.linear_functions import (
     joint_test,
     linear_estimates,
 )
+from henderson.inference.parametric_bootstrap import Bootstrap, bootstrap
 from henderson.inference.profiling import profile_intervals
 from henderson.inference.wald import WaldTest, wald_test
 
 __all__ = [
+    "Bootstrap",
     "JointTest",
     "LinearEstimates",
     "WaldTest",
     "anova",
+    "bootstrap",
     "compare",
     "drop1",
     "joint_test",

@@ -14,6 +14,7 @@ from henderson.estimation.fit_result import FitResult
 from henderson.estimation.gaussian_fit import fit_gaussian
 from henderson.estimation.laplace_fit import fit_laplace
 from henderson.estimation.model_design import ModelDesign, PredictorDesign
+from henderson.families import Response
 
 
 def refit(
@@ -48,10 +49,8 @@ def refit(
     if method is not None:
         specification = replace(specification, method=method)
     if y is not None:
-        response = estimates.response
-        estimates = replace(
-            estimates, response=estimates.family.response(y, response.size, response.weight)
-        )
+        old = estimates.response
+        estimates = replace(estimates, response=Response.of(y, old.size, old.weight))
     if fixed is not None or offset is not None:
         location = estimates.location
         location = replace(
