@@ -12,6 +12,7 @@ from henderson.estimation import FitControl
 from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
 from henderson.inference import anova, compare
+from henderson.marginal_means import emmeans, emtrends
 
 __all__ = [
     "DataError",
@@ -24,6 +25,8 @@ __all__ = [
     "anova",
     "compare",
     "datasets",
+    "emmeans",
+    "emtrends",
     "families",
     "fit",
 ]
