@@ -68,7 +68,7 @@ def test_deviance_and_gradient_equal_the_textbook(
         return dense_deviance(model, y, w, t, restricted=restricted)
 
     assert_allclose(at.value, dense(theta), rtol=1e-11)
-    assert_allclose(likelihood.deviance(theta), dense(theta), rtol=1e-11)
+    assert_allclose(likelihood.deviance_at(theta), dense(theta), rtol=1e-11)
     assert_allclose(at.gradient, complex_step(dense, theta), rtol=1e-8, atol=1e-8)
     assert_allclose(likelihood.gradient(theta), at.gradient, rtol=1e-12, atol=1e-12)
 
@@ -163,7 +163,7 @@ def test_a_zero_variance_is_an_ordinary_point() -> None:
     theta = np.zeros(len(model.parameters))
     at = likelihood.evaluate(theta)
     dense = dense_deviance(model, y, np.ones(model.n), theta, restricted=True)
-    assert_allclose(likelihood.deviance(theta), dense, rtol=1e-12)
+    assert_allclose(likelihood.deviance_at(theta), dense, rtol=1e-12)
     assert_allclose(at.value, dense, rtol=1e-9)
     assert np.all(np.isfinite(at.hessian))
 

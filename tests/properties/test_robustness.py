@@ -151,7 +151,7 @@ class Surface:
 
     def log_likelihood(self, psi: np.ndarray) -> float:
         if isinstance(self.likelihood, GaussianLikelihood):
-            return -0.5 * self.likelihood.deviance(psi)
+            return -0.5 * self.likelihood.deviance_at(psi)
         return -0.5 * self.likelihood.deviance_at(psi)
 
     def most_gained(self, rng: np.random.Generator, steps: int = 8) -> float:

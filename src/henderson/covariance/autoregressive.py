@@ -24,6 +24,9 @@ class Autoregressive(CorrelationPattern):
         lag_one = np.diag(correlation, 1)
         return from_correlations(lag_one.mean(keepdims=True)) if len(lag_one) else lag_one
 
+    def parameters_at(self, neighbours: float, k: int) -> Vector:
+        return np.full(self.n_parameters(k), np.arctanh(neighbours))
+
 
 @final
 class Antedependence(CorrelationPattern):
@@ -41,6 +44,9 @@ class Antedependence(CorrelationPattern):
 
     def parameters_near(self, correlation: Matrix) -> Vector:
         return from_correlations(np.diag(correlation, 1))
+
+    def parameters_at(self, neighbours: float, k: int) -> Vector:
+        return np.full(k - 1, np.arctanh(neighbours))
 
 
 def neighbour_factor(partial: Vector) -> Matrix:

@@ -50,6 +50,10 @@ class CovarianceStructure(ABC):
     def parameters_near(self, covariance: Matrix) -> Vector:
         """θ whose TTᵀ is near a given positive definite (k, k) matrix: a place to start."""
 
+    def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
+        """Points to start from, θ first: more where the deviance often has several minima."""
+        return (theta,)
+
     @abstractmethod
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
         """Elements of θ that are a scale: (element, effect it scales); zero is a boundary."""

@@ -39,7 +39,11 @@ class Exchangeable(CorrelationPattern):
         k = len(correlation)
         if k == 1:
             return np.empty(0)
+        return self.parameters_at((correlation.sum() - k) / (k * (k - 1.0)), k)
+
+    def parameters_at(self, neighbours: float, k: int) -> Vector:
+        if k == 1:
+            return np.empty(0)
         low = -1.0 / (k - 1.0)
-        mean = (correlation.sum() - k) / (k * (k - 1.0))
-        place = np.clip((mean - low) / (1.0 - low), _INSIDE, 1.0 - _INSIDE)
+        place = np.clip((neighbours - low) / (1.0 - low), _INSIDE, 1.0 - _INSIDE)
         return np.array([np.log(place / (1.0 - place))])

@@ -10,6 +10,9 @@ from henderson.arrays import Matrix, Vector
 from henderson.covariance.base import CovarianceStructure
 
 
+_STARTS = (0.3, 0.8, 0.98)  # correlations of neighbours to try
+
+
 class CorrelationPattern(ABC):
     """The correlation of k effects by parameters on the real line; no state."""
 
@@ -24,6 +27,10 @@ class CorrelationPattern(ABC):
     @abstractmethod
     def parameters_near(self, correlation: Matrix) -> Vector:
         """Parameters whose correlation is near a given one, well inside (−1, 1)."""
+
+    @abstractmethod
+    def parameters_at(self, neighbours: float, k: int) -> Vector:
+        """Parameters with a given correlation of neighbours, the rest as simple as can be."""
 
 
 @final
@@ -46,6 +53,10 @@ class Homogeneous(CovarianceStructure):
         return np.append(
             np.sqrt(variance), self.pattern.parameters_near(correlation_of(covariance))
         )
+
+    def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
+        others = (self.pattern.parameters_at(rho, k) for rho in _STARTS)
+        return (theta, *(np.append(theta[:1], rho) for rho in others))
 
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
         return ((0, 0),)
@@ -79,6 +90,10 @@ class Heterogeneous(CovarianceStructure):
     def parameters_near(self, covariance: Matrix) -> Vector:
         log_sd = 0.5 * np.log(np.maximum(np.diag(covariance), 1e-300))
         return np.append(log_sd, self.pattern.parameters_near(correlation_of(covariance)))
+
+    def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
+        others = (self.pattern.parameters_at(rho, k) for rho in _STARTS)
+        return (theta, *(np.append(theta[:k], rho) for rho in others))
 
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
         return ()

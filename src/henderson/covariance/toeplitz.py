@@ -36,6 +36,11 @@ class Stationary(CorrelationPattern):
             A[t, :t] = -phi[::-1]
         return np.linalg.inv(A) * np.sqrt(v)
 
+    def parameters_at(self, neighbours: float, k: int) -> Vector:
+        out = np.zeros(k - 1)
+        out[:1] = np.arctanh(neighbours)
+        return out
+
     def parameters_near(self, correlation: Matrix) -> Vector:
         k = len(correlation)
         r = np.array([np.diag(correlation, lag).mean() for lag in range(k)])

@@ -65,7 +65,7 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
         report=control.report,
     )
     theta = settle(
-        likelihood.parameters, search.parameters, likelihood.smallest, likelihood.deviance
+        likelihood.parameters, search.parameters, likelihood.smallest, likelihood.deviance_at
     )
     free = likelihood.parameters.free(theta)
     searched = perf_counter()

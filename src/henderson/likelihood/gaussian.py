@@ -285,7 +285,7 @@ class GaussianLikelihood:
         scores = [s[:, :, p] for s in self.equations.by_term(both)]
         return scores, fixed.r2, [np.ascontiguousarray(b[:, :p]) for b in both]
 
-    def deviance(self, theta: Vector) -> float:
+    def deviance_at(self, theta: Vector) -> float:
         """−2 log L at θ exactly, zero variances included; infinite where it does not exist."""
         self._last = None
         deviance = self._profile(flat(self.parameters.factors(theta))).deviance

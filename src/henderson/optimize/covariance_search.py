@@ -32,6 +32,10 @@ class Likelihood(Protocol):
         """Deviance, gradient and Hessians at ψ."""
         ...
 
+    def deviance_at(self, psi: Vector, /) -> float:
+        """The deviance at ψ."""
+        ...
+
 
 def search_covariances(
     likelihood: Likelihood,
@@ -42,7 +46,7 @@ def search_covariances(
     report: Callable[[int, float], None] | None,
 ) -> Search:
     """Minimize the deviance; `likelihood.parameters` may be others, of the same covariances."""
-    psi = repivot(likelihood, start)
+    psi = repivot(likelihood, best_start(likelihood, start))
     if all(k == 1 for k in likelihood.parameters.k):
         return minimize(
             likelihood.evaluate,
@@ -82,3 +86,20 @@ def repivot(likelihood: Likelihood, psi: Vector) -> Vector:
         return psi
     moved = likelihood.parameters.parameters_near(before.covariances(theta))
     return np.concatenate([moved, psi[count:]])
+
+
+def best_start(likelihood: Likelihood, psi: Vector) -> Vector:
+    """The best of the points that the structures name to start from, one term at a time."""
+    parameters = likelihood.parameters
+    for structure, k, at in zip(
+        parameters.structures, parameters.k, parameters.slices, strict=True
+    ):
+        points = structure.starts(psi[at], k)
+        if len(points) == 1:
+            continue
+        trials = []
+        for point in points:
+            trials.append(psi.copy())
+            trials[-1][at] = point
+        psi = min(trials, key=likelihood.deviance_at)
+    return psi
