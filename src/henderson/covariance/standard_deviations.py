@@ -9,7 +9,6 @@ import numpy as np
 from henderson.arrays import Matrix, Vector
 from henderson.covariance.base import CovarianceStructure
 
-
 _STARTS = (0.3, 0.8, 0.98)  # correlations of neighbours to try
 
 
