@@ -1,0 +1,51 @@
+"""Simulated size of the 5 % F-test where there are few whole plots."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import henderson as hd
+from henderson.inference import joint_test
+from henderson.inference.parametric_bootstrap import draw_response
+from henderson.inference.refitting import refit
+
+REPEATS = 1500
+
+
+def under_no_effects(model: hd.FittedModel) -> hd.FittedModel:
+    """The model with all coefficients zero: what responses are drawn from."""
+    at = model.estimates
+    location = replace(at.location, beta=0.0 * at.location.beta)
+    return replace(
+        model, estimates=replace(at, predictors={**at.predictors, "location": location})
+    )
+
+
+def rejected(model: hd.FittedModel, L: np.ndarray, ddf: str, seed: int) -> float:
+    """The share of responses without effects at which the test rejects at 5 %."""
+    none, rng = under_no_effects(model).estimates, np.random.default_rng(seed)
+    count = 0
+    for _ in range(REPEATS):
+        at = refit(none, y=draw_response(none, rng))
+        count += joint_test(at, L, ddf=ddf).p_value < 0.05
+    return count / REPEATS
+
+
+@pytest.mark.slow
+def test_kenward_roger_holds_its_size_in_a_small_unbalanced_split_plot() -> None:
+    rng = np.random.default_rng(12)
+    block, whole, split = (each.ravel() for each in np.indices((3, 3, 3)))
+    kept = rng.random(27) < 0.85
+    effects = 3.0 * rng.normal(size=(3, 3))  # else many variances are 0, and the test timid
+    data = {
+        "y": (effects[block, whole] + rng.normal(size=27))[kept],
+        "block": block[kept],
+        "whole": [f"w{each}" for each in whole[kept]],
+        "split": [f"s{each}" for each in split[kept]],
+    }
+    model = hd.fit("y ~ whole + split + (1 | block:whole)", data)
+    L = np.eye(5)[1:3]
+    margin = 3.0 * np.sqrt(0.05 * 0.95 / REPEATS)
+    assert abs(rejected(model, L, "kenward-roger", 1) - 0.05) < margin
+    assert rejected(model, L, "infinite", 1) > 0.05 + 2.0 * margin
