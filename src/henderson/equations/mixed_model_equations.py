@@ -233,6 +233,13 @@ class MixedModelEquations:
         for piece, part in zip(border[1:], self.parts[1:], strict=True):
             piece[part.q_leaf :] = tail
 
+    def additive(self, x: Sequence[Matrix]) -> list[Matrix]:
+        """A replicated vector as one whose tails add up; a copy."""
+        out = [piece.copy() for piece in x]
+        for piece, part in zip(out[1:], self.parts[1:], strict=True):
+            piece[part.q_leaf :] = 0.0
+        return out
+
     def sum_tail(self, x: Sequence[Matrix]) -> Matrix:
         """Add up the tails of the parts in place; returns the tail of the first."""
         tail = x[0][self.parts[0].q_leaf :]

@@ -176,7 +176,7 @@ class ModeFinder:
     ) -> Sequence[Matrix]:
         if not self._p:
             # the tail of the gradient is replicated; the equations add the parts up
-            return self._additive(gradient)
+            return self.equations.additive(gradient)
         wx = [
             np.ascontiguousarray(rows.weighted(d.d2, self.random)[:, :, self.integrated])
             for rows, d in zip(self.rows, densities, strict=True)
@@ -184,14 +184,10 @@ class ModeFinder:
         zwx = self.equations.scale(
             self.equations.z_transpose_times(wx), templates, transposed=True
         )
-        return [np.hstack([b, g]) for b, g in zip(zwx, self._additive(gradient), strict=True)]
-
-    def _additive(self, x: Sequence[Matrix]) -> Sequence[Matrix]:
-        """A replicated vector as one whose tails add up; a copy."""
-        out = [piece.copy() for piece in x]
-        for piece, part in zip(out[1:], self.equations.parts[1:], strict=True):
-            piece[part.q_leaf :] = 0.0
-        return out
+        return [
+            np.hstack([b, g])
+            for b, g in zip(zwx, self.equations.additive(gradient), strict=True)
+        ]
 
     def _line_search(
         self,

@@ -10,7 +10,8 @@ import numpy as np
 
 from henderson.arrays import Matrix, Vector
 
-_ILL_CONDITIONED = 1e-3  # smallest pivot of XᵀX with unit diagonal, to trust its factor
+# The smallest pivot of XᵀX with unit diagonal: to trust its factor, and to need no second pass.
+_ILL_CONDITIONED, _WELL_CONDITIONED = 1e-3, 0.1
 
 
 @final
@@ -40,6 +41,8 @@ class FixedBasis:
             Q, R = np.linalg.qr(X)
             return cls(np.ascontiguousarray(Q * root), R / root)
         rough = X @ (np.linalg.inv(first) / norms[:, None])
+        if first.diagonal().min() > _WELL_CONDITIONED:
+            return cls(rough * root, first * norms / root)
         second = np.linalg.cholesky(rough.T @ rough).T
         Q = rough @ (np.linalg.inv(second) * root)
         return cls(Q, second @ (first * norms) / root)

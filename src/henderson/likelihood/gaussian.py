@@ -239,8 +239,11 @@ class GaussianLikelihood:
         if not (self.restricted and p):
             return D @ _regroup(N, k) @ D.T
         F = fz[0][:, :p].reshape(-1, k, p)
-        FF = (F[:, :, None, :] * F[:, None, :, :]).sum(axis=3).reshape(-1, k * k)
-        cross = FF.T @ K
+        FF = np.empty((k, k, len(F)))
+        for a in range(k):
+            for b in range(a + 1):
+                FF[a, b] = FF[b, a] = np.einsum("jp,jp->j", F[:, a], F[:, b])
+        cross = FF.reshape(k * k, -1) @ K
         by_row = F.reshape(-1, k * p)
         margins = D @ _regroup(by_row.T @ by_row, k, p)  # Fⱼᵀ∂ᵢG Fⱼ summed, (nθ, p p)
         turned = margins.reshape(-1, p, p).transpose(0, 2, 1).reshape(-1, p * p)

@@ -277,7 +277,7 @@ class LaplaceLikelihood:
 
     def _half(self, x: Sequence[Matrix]) -> Sequence[Matrix]:
         """L⁻¹x of a replicated vector."""
-        out = self.finder._additive(x)
+        out = self.equations.additive(x)
         m = x[0].shape[1]
         self.equations.half_solve(out, np.zeros((m, m)))
         return out
@@ -319,7 +319,7 @@ class LaplaceLikelihood:
         gram[P:, :P] = gram[:P, P:].T
         gram[P:, P:] = equations.inner(directions, image)
         border = equations.scale(
-            self.finder._additive(
+            self.equations.additive(
                 [np.hstack([a, b]) for a, b in zip(work.zwx, image, strict=True)]
             ),
             modes.templates,
