@@ -104,12 +104,13 @@ def nested_table() -> dict[str, Any]:
     return data
 
 
-def test_nested_levels_are_averaged_and_compared_within_theirs() -> None:
+def test_nested_levels_are_averaged_within_theirs() -> None:
     model = fit("y ~ region / school + arm + (1 | g)", nested_table())
     found = emmeans(model, "school")
-    assert found.rows.by == ("region",)
+    assert found.rows.factors == ("school", "region")
     assert found.table()["school"].tolist() == ["s1", "s2", "s3", "s4", "s5"]
-    assert len(found.contrasts().table()) == 1 + 3
+    assert found.contrasts().table()["contrast"][1] == "s1 north - s3 south"
+    assert len(found.contrasts(by="region").table()) == 1 + 3
     means = emmeans(model, "region").estimate
     assert_allclose(means[1], found.estimate[2:].mean(), rtol=1e-10)
 

@@ -330,8 +330,8 @@ def emmeans(
     -----
     Means that the data do not determine, because cells of the design are empty, are not a
     number; so are contrasts of them, unless what is not determined cancels. A factor each of
-    whose levels occurs in one level of another is nested in it: its means are averaged and
-    compared within that.
+    whose levels occurs in one level of another is nested in it: only combinations that occur
+    are averaged, and its means show the other factor, too; by= it compares within its levels.
 
     Source: Searle, Speed & Milliken (1980), Am. Stat. 34(4), 216–221.
 
@@ -386,8 +386,9 @@ def mean_rows(
 ) -> MeanRows:
     """The means of the variables `kept` (factors, by) over a grid."""
     factors, by = kept
-    outer = (parent for name in factors for parent in grid.nested.get(name, ()))
-    by = [*by, *(n for n in dict.fromkeys(outer) if n not in factors and n not in by)]
+    outer = (parent for name in (*factors, *by) for parent in grid.nested.get(name, ()))
+    missing = (n for n in dict.fromkeys(outer) if n not in factors and n not in by)
+    factors = [*factors, *missing]
     made = averages(grid, [*factors, *by], weights)
     link = link_of(estimates, component)
     return MeanRows(
