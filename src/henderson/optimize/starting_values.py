@@ -20,6 +20,7 @@ from henderson.equations import MixedModelEquations
 
 _WIDEST = 8  # effects beyond which only variances are estimated
 _MOST_COLUMNS = 100  # k²p up to which the fixed effects are taken out of the moments
+_MANY_LEVELS = 500  # beyond which that makes no difference
 _INDEFINITE = 0.1  # negative part of a joint solution beyond which a term is solved alone
 
 
@@ -51,11 +52,12 @@ class Moments:
         moments are then the restricted maximum likelihood estimates.
         """
         made = cls._of(equations, scores)
-        if (
-            fixed is None
-            or max((t.k**2 for t in equations.terms), default=0) * (p := fixed[0].shape[1])
-            > _MOST_COLUMNS
-        ):
+        if fixed is None or not equations.terms:
+            return made
+        p = fixed[0].shape[1]
+        widest = max(term.k for term in equations.terms)
+        fewest = min(term.levels for term in equations.terms)
+        if widest**2 * p > _MOST_COLUMNS or fewest > _MANY_LEVELS:
             return made
         system, sums = made.system.copy(), made.sums.copy()
         by_term = equations.by_term(fixed)  # (g, k, p)
