@@ -18,6 +18,8 @@
 #include "families/poisson.hpp"
 #include "families/registry.hpp"
 #include "families/student_t.hpp"
+#include "families/truncated.hpp"
+#include "families/zero_inflated.hpp"
 
 namespace nb = nanobind;
 
@@ -29,7 +31,14 @@ struct FamilyList {};
 
 // To add a family, include its header above and name it here.
 using AllFamilies = FamilyList<Gaussian, Binomial, Poisson, NegativeBinomial1, NegativeBinomial2,
-                               Gamma, Beta, StudentT, StudentTGivenDf>;
+                               Gamma, Beta, StudentT, StudentTGivenDf,
+                               ZeroInflated<Poisson>::Family,
+                               ZeroInflated<NegativeBinomial1>::Family,
+                               ZeroInflated<NegativeBinomial2>::Family,
+                               Truncated<Poisson>::Family, Truncated<NegativeBinomial1>::Family,
+                               Truncated<NegativeBinomial2>::Family, Hurdle<Poisson>::Family,
+                               Hurdle<NegativeBinomial1>::Family,
+                               Hurdle<NegativeBinomial2>::Family>;
 
 template <std::size_t Size>
 void store(const std::array<double, Size>& from, double weight, double* to) {

@@ -75,6 +75,74 @@ HENDERSON_INLINE Jet<A, O> log1p_ratio(const Jet<A, O>& r) {
     return compose(log1p_ratio_taylor<O>(r.value), r);
 }
 
+// e^x - 1
+template <unsigned A, int O>
+HENDERSON_INLINE Jet<A, O> expm1(const Jet<A, O>& x) {
+    Taylor<O> f;
+    f.fill(std::exp(x.value));
+    f[0] = std::expm1(x.value);
+    return compose(f, x);
+}
+
+// log(1 + x), for x > -1
+template <unsigned A, int O>
+HENDERSON_INLINE Jet<A, O> log1p(const Jet<A, O>& x) {
+    Taylor<O> f;
+    f[0] = std::log1p(x.value);
+    const double r = 1.0 / (1.0 + x.value);
+    if constexpr (O >= 1) f[1] = r;
+    if constexpr (O >= 2) f[2] = -r * r;
+    if constexpr (O >= 3) f[3] = 2.0 * r * r * r;
+    return compose(f, x);
+}
+
+// log x for positive x however small: with x in units of its value nothing overflows.
+template <unsigned A, int O>
+HENDERSON_INLINE Jet<A, O> log_of_small(const Jet<A, O>& x) {
+    Jet<A, O> scaled = (1.0 / x.value) * x;
+    scaled.value = 1.0;
+    return log(scaled) + std::log(x.value);
+}
+
+// log((1 - e^-h) / h) for 0 <= h <= 1: -h / 2 and the sum of B_2k / (2k (2k)!) h^2k.
+template <int O>
+Taylor<O> log_one_minus_exp_ratio_taylor(double h) {
+    static constexpr std::array<double, 8> c = {1.0 / 24.0,
+                                                -1.0 / 2880.0,
+                                                1.0 / 181440.0,
+                                                -1.0 / 9676800.0,
+                                                1.0 / 479001600.0,
+                                                -691.0 / 15692092416000.0,
+                                                1.0 / 1046139494400.0,
+                                                -3617.0 / 170729965486080000.0};
+    Taylor<O> f{};
+    for (int k = 16; k >= 0; --k) {
+        if constexpr (O >= 3) f[3] = f[3] * h + f[2];
+        if constexpr (O >= 2) f[2] = f[2] * h + f[1];
+        if constexpr (O >= 1) f[1] = f[1] * h + f[0];
+        f[0] = f[0] * h + (k == 1 ? -0.5 : k % 2 == 0 && k > 0 ? c[k / 2 - 1] : 0.0);
+    }
+    if constexpr (O >= 2) f[2] *= 2.0;
+    if constexpr (O >= 3) f[3] *= 6.0;
+    return f;
+}
+
+// log(1 - e^-h), for h > 0. With u = 1 / (e^h - 1): f' = u, f'' = -u (1 + u),
+// f''' = u (1 + u)(1 + 2u).
+template <unsigned A, int O>
+HENDERSON_INLINE Jet<A, O> log_one_minus_exp(const Jet<A, O>& h) {
+    if (h.value < 1.0)
+        return log_of_small(h) + compose(log_one_minus_exp_ratio_taylor<O>(h.value), h);
+    Taylor<O> f;
+    const double e = std::exp(-h.value);
+    f[0] = std::log1p(-e);
+    const double u = e / (1.0 - e);
+    if constexpr (O >= 1) f[1] = u;
+    if constexpr (O >= 2) f[2] = -u * (1.0 + u);
+    if constexpr (O >= 3) f[3] = u * (1.0 + u) * (1.0 + 2.0 * u);
+    return compose(f, h);
+}
+
 // e^x - 1 - x, without cancellation near 0.
 template <unsigned A, int O>
 HENDERSON_INLINE Jet<A, O> expm1_minus(const Jet<A, O>& x) {

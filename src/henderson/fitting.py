@@ -7,7 +7,7 @@ from typing import Literal
 from henderson.design.model_frame import PerRow
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation import FitControl, Specification, estimate
-from henderson.families import Family, family_named
+from henderson.families import Family, Hurdle, Truncated, ZeroInflated, family_named
 from henderson.fitted_model import FittedModel
 from henderson.formula import Formula, parse_formula, parse_one_sided
 from henderson.links import Link
@@ -25,6 +25,7 @@ def fit(
     weights: PerRow = None,
     offset: PerRow = None,
     dispersion: str | None = None,
+    zero_inflation: str | None = None,
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None = None,
     control: FitControl | None = None,
@@ -57,6 +58,11 @@ def fit(
         A formula for the logarithm of the family's dispersion parameter, such as
         ``"~ spp + (1 | site)"``; a constant by default. For a Gaussian response it is that of
         the residual standard deviation, which may so differ between groups.
+    zero_inflation
+        A formula for the logit of the probability of zeros that are not of the counts, such as
+        ``"~ mined + (1 | site)"`` or ``"~ 1"``: "poisson", "nbinom1" and "nbinom2" become
+        mixtures with a point mass at zero, "truncated_poisson" and so on hurdle models, where
+        it is the probability of all zeros. By default there are no such zeros.
     quadrature
         Nodes of adaptive Gauss-Hermite quadrature for each random effect, for models with one
         grouping factor; 1 is the Laplace approximation.
@@ -83,6 +89,8 @@ def fit(
     10.467
     """
     chosen = _family(family, link)
+    if zero_inflation is not None:
+        chosen = _with_zeros(chosen)
     parsed = parse_formula(formula)
     quadratic = chosen.is_quadratic
     if method is None:
@@ -105,7 +113,7 @@ def fit(
         weights=weights if isinstance(weights, str) else None,
         offset=offset if isinstance(offset, str) else None,
         contrasts={} if contrasts is None else contrasts,
-        others=_others(chosen, dispersion=dispersion),
+        others=_others(chosen, dispersion=dispersion, zero_inflation=zero_inflation),
     )
     return FittedModel(
         estimate(specification, data, weights=weights, offset=offset, control=control)
@@ -131,6 +139,13 @@ def _family(family: str | Family, link: str | Link | None) -> Family:
             "Give the link to the family alone."
         )
     return family
+
+
+def _with_zeros(family: Family) -> Family:
+    """The family with a predictor for its zeros: a hurdle where it is truncated."""
+    if "zero_inflation" in family.predictors:
+        return family
+    return Hurdle(family) if isinstance(family, Truncated) else ZeroInflated(family)
 
 
 def _others(family: Family, **formulas: str | None) -> dict[str, Formula]:

@@ -109,9 +109,10 @@ def predict(
     )
     eta = linear_predictor(estimates, "location", rows)
     if interval is None:
-        return eta if kind == "link" else estimates.family.link.mean(eta)
+        return eta if kind == "link" else _mean(estimates, eta, new)
     z = normal_quantile(level)
     if interval == "confidence":
+        _refuse_mean_of_several(estimates, kind)
         se = np.sqrt(prediction_variance(estimates, "location", rows.matrix, rows.used))
         return _confidence_table(estimates, eta, se, z, kind)
     if kind == "link" and not estimates.family.is_quadratic:
@@ -139,8 +140,9 @@ def fitted(estimates: Estimates, *, kind: Kind = "response") -> Vector:
         One value for each row used, in the order of the table.
     """
     check_choice("kind", kind, ("response", "link"))
-    eta = estimates.location.eta
-    return eta.copy() if kind == "link" else estimates.family.link.mean(eta)
+    if kind == "link":
+        return estimates.location.eta.copy()
+    return estimates.family.mean(all_predictors(estimates))
 
 
 def residuals(estimates: Estimates, *, kind: ResidualKind = "response") -> Vector:
@@ -297,6 +299,23 @@ def _interval_table(
     )
 
 
+def _mean(estimates: Estimates, eta: Vector, new: NativeTable | None) -> Vector:
+    """The mean of the response at the rows predicted; eta (m,) of the location."""
+    if estimates.family.mean_is_of_location:
+        return estimates.family.link.mean(eta)
+    others = _other_predictors(estimates, new, len(eta))
+    return estimates.family.mean(np.column_stack([eta, *others]))
+
+
+def _refuse_mean_of_several(estimates: Estimates, kind: Kind) -> None:
+    if kind == "response" and not estimates.family.mean_is_of_location:
+        raise ModelError(
+            f"The mean of the {estimates.family.name} family depends on several linear "
+            'predictors, and a confidence interval is for one. Give kind="link" for that of '
+            'the location, or interval="prediction" for an interval for an observation.'
+        )
+
+
 def _with_unseen(rows: PredictedRows) -> tuple[NewRandom, ...]:
     """The effects of all terms; one left out of the prediction, at a level not seen."""
     return tuple(
@@ -310,10 +329,10 @@ def _prediction_table(
 ) -> NativeTable:
     """Intervals for one new observation a row; eta (m, K), se (m,) of the location."""
     family, tail = estimates.family, 0.5 - level / 2.0
-    at = family.link.inverse(eta[:, 0])
+    mean, slope = _mean_and_slope(estimates, eta)
     if family.is_quadratic:
         half = normal_quantile(level) * np.sqrt(se**2 + family.variance(eta, size))
-        ends = np.stack([at.mu - half, at.mu + half])
+        ends = np.stack([mean - half, mean + half])
     else:
         known = _allowed(estimates, eta)
         ends = np.full((2, len(eta)), np.nan)
@@ -321,7 +340,18 @@ def _prediction_table(
             end[known] = _mixture_quantile(
                 estimates, probability, eta[known], se[known], size[known]
             )
-    return _interval_table(estimates, at.mu, np.abs(at.dmu) * se, ends)
+    return _interval_table(estimates, mean, np.abs(slope) * se, ends)
+
+
+def _mean_and_slope(estimates: Estimates, eta: Matrix) -> tuple[Vector, Vector]:
+    """The mean of the response and its derivative in the location; eta (m, K), (m,) each."""
+    family = estimates.family
+    if family.mean_is_of_location:
+        at = family.link.inverse(eta[:, 0])
+        return at.mu, at.dmu
+    step = np.zeros(eta.shape[1])
+    step[0] = 1e-5
+    return family.mean(eta), (family.mean(eta + step) - family.mean(eta - step)) / 2e-5
 
 
 def _mixture_quantile(

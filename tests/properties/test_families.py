@@ -14,11 +14,28 @@ from numpy.testing import assert_allclose
 
 from henderson import _core
 from henderson.arrays import Matrix, Vector
-from henderson.families import FAMILIES, Family, Response, StudentT, family_named
+from henderson.families import (
+    FAMILIES,
+    Family,
+    Hurdle,
+    Response,
+    StudentT,
+    Truncated,
+    ZeroInflated,
+    family_named,
+)
+from henderson.families.from_counts import FromCounts
+from henderson.families.registry import WRAPPERS
 from tests.properties.textbook_densities import log_density, mp
 
 MEMBERS = [family_named(name, link) for name, kind in FAMILIES.items() for link in kind.links]
 MEMBERS += [StudentT(df=3.5), StudentT(df=0.7, link="log")]
+MEMBERS += [
+    wrapper(family_named(name))
+    for wrapper in WRAPPERS.values()
+    for name in ("poisson", "nbinom1", "nbinom2")
+]
+MEMBERS += [ZeroInflated(family_named("poisson", "sqrt"))]
 DEFAULTS = [family for family in MEMBERS if family.link.name == family.links[0]]
 
 
@@ -41,6 +58,8 @@ OBSERVATIONS = {  # (y, size), the edges of the support first
     "beta": [(1e-10, 1.0), (0.3, 1.0), (1.0 - 1e-9, 1.0)],
     "t": [(0.0, 1.0), (-2.5, 1.0), (0.7, 1.0)],
 }
+OF_WRAPPED = [(0.0, 1.0), (1.0, 1.0), (2.0, 1.0), (24.0, 1.0)]
+ZERO_INFLATION = (-3.0, 0.6, 20.0)
 LOCATIONS = {  # by link; 30 is as far as they go wherever the link allows it
     "identity": [0.02, 0.6, 30.0],
     "inverse": [1e-3, 0.4, 30.0],
@@ -61,10 +80,27 @@ def locations(family: Family) -> list[float]:
     return LOCATIONS.get(family.link.name, [-30.0, -5.0, -0.2, 2.0, 30.0])
 
 
+def observations(family: Family) -> list[tuple[float, float]]:
+    if isinstance(family, FromCounts):
+        return OF_WRAPPED[isinstance(family, Truncated) :]
+    return OBSERVATIONS[family.name]
+
+
+def further(family: Family) -> list[tuple[float, ...]]:
+    """The predictors after the location."""
+    if isinstance(family, FromCounts) and "zero_inflation" in family.predictors:
+        return [
+            (*others, zero)
+            for others in further(family.base)
+            for zero in (ZERO_INFLATION if family.base.name == "poisson" else (0.6,))
+        ]
+    return FURTHER[len(family.predictors) - 1]
+
+
 def points(family: Family) -> Iterator[tuple[float, float, tuple[float, ...]]]:
-    for y, size in OBSERVATIONS[family.name]:
+    for y, size in observations(family):
         for location in locations(family):
-            for others in FURTHER[len(family.predictors) - 1]:
+            for others in further(family):
                 yield y, size, (location, *others)
 
 
@@ -150,10 +186,8 @@ def test_values_and_derivatives_are_finite_for_predictors_of_700(family: Family)
     ends = (
         [-700.0] if family.link.name == "log" and family.name == "binomial" else [-700.0, 700.0]
     )
-    further = [(scale,) * (len(family.predictors) - 1) for scale in (1.0, -1.0)]
-    for (y, size), location, others in itertools.product(
-        OBSERVATIONS[family.name], ends, further
-    ):
+    scales = [(scale,) * (len(family.predictors) - 1) for scale in (1.0, -1.0)]
+    for (y, size), location, others in itertools.product(observations(family), ends, scales):
         at = family.log_density(Response.of([y], [size]), np.array([(location, *others)]), 3)
         assert at.d1 is not None
         assert at.d2 is not None
@@ -207,7 +241,7 @@ def test_a_log_density_called_concave_is_concave(family: Family) -> None:
 def test_no_predictor_crashes_the_log_density(family: Family, data: st.DataObject) -> None:
     reals = st.floats(allow_nan=True, allow_infinity=True)
     eta = np.array([[data.draw(reals) for _ in family.predictors]])
-    y, size = data.draw(st.sampled_from(OBSERVATIONS[family.name]))
+    y, size = data.draw(st.sampled_from(observations(family)))
     at = family.log_density(Response.of([y], [size]), eta, 3)
     assert at.value.shape == (1,)
 
@@ -250,8 +284,8 @@ def test_student_t_becomes_gaussian() -> None:
 def test_the_core_and_the_package_have_the_same_families_and_links() -> None:
     of_core = {(name, link): n for name, link, n in _core.family_names()}
     of_package = {(f.core_name, f.link.name): len(f.predictors) for f in MEMBERS}
+    assert {(f.core_name, link) for f in MEMBERS for link in f.links} == of_core.keys()
     assert {key: of_core[key] for key in of_package} == of_package
-    assert {name for name, _ in of_core} == {name for name, _ in of_package}
 
 
 # ---- the distribution ------------------------------------------------------------------------
@@ -268,8 +302,14 @@ ORDINARY = {  # a location on the scale of the mean, then the further predictors
 }
 
 
+def ordinary(family: Family) -> tuple[float, ...]:
+    if isinstance(family, FromCounts):
+        return (*ordinary(family.base), -0.4)[: len(family.predictors)]
+    return ORDINARY[family.name][: len(family.predictors)]
+
+
 def ordinary_eta(family: Family, n: int) -> Matrix:
-    mean, *others = ORDINARY[family.name][: len(family.predictors)]
+    mean, *others = ordinary(family)
     location = family.link.link(np.array([mean]))[0]
     return np.tile([location, *others], (n, 1))
 
@@ -288,7 +328,8 @@ def density(family: Family, y: Vector) -> Vector:
 @every_member
 def test_the_density_sums_to_the_distribution_function(family: Family) -> None:
     if family.discrete:
-        y = np.arange(13.0 if family.counts_trials else 400.0)
+        first = isinstance(family, Truncated)
+        y = np.arange(first, 13.0 if family.counts_trials else 400.0)
         cdf = family.cdf(y, trials(family, y.size), ordinary_eta(family, y.size))
         assert_allclose(np.cumsum(density(family, y)), cdf, 1e-10)
         assert_allclose(cdf[-1], 1.0, 1e-10)
@@ -309,7 +350,7 @@ def test_the_quantile_inverts_the_distribution_function(family: Family) -> None:
     y = family.quantile(p, size, eta)
     if family.discrete:
         assert (family.cdf(y, size, eta) >= p).all()
-        assert (family.cdf(y - 1.0, size, eta) < p).all()
+        assert (family.cdf(y - 1.0, size, eta)[y > 0.0] < p[y > 0.0]).all()
     else:
         assert_allclose(family.cdf(y, size, eta), p, 1e-8)
 
@@ -348,7 +389,8 @@ def test_the_unit_deviance_is_zero_at_the_observation_and_positive_elsewhere(
     response = Response(y, trials(family, 2), np.ones(2))
     eta = ordinary_eta(family, 2)
     assert (family.unit_deviance(response, eta) > 0.0).all()
-    if family.name != "beta":  # its density is not largest where the mean is y
+    # the densities of these are not largest where the mean is y
+    if family.name != "beta" and not isinstance(family, FromCounts):
         eta[:, 0] = family.link.link(family.observed(response))
         assert_allclose(family.unit_deviance(response, eta), 0.0, atol=1e-12)
 
@@ -370,13 +412,49 @@ def test_the_unit_deviance_of_beta_compares_with_the_best_mean(link: str) -> Non
     assert_allclose(family.unit_deviance(Response.of(y), eta), 2.0 * loss, 1e-9)
 
 
+@pytest.mark.parametrize("base", ["poisson", "nbinom1", "nbinom2"])
+def test_the_unit_deviance_of_truncated_counts_compares_with_the_best_mean(base: str) -> None:
+    family = Truncated(family_named(base))
+    y = np.array([1.0, 2.0, 9.0])
+    eta = ordinary_eta(family, 3)
+    grid = np.linspace(-30.0, 5.0, 3501)
+    for i in range(3):
+        at = np.tile(eta[i], (grid.size, 1))
+        at[:, 0] = grid
+        best = family.log_density(Response.of(np.full(grid.size, y[i])), at).value.max()
+        gain = best - family.log_density(Response.of(y), eta).value[i]
+        assert_allclose(family.unit_deviance(Response.of(y), eta)[i], 2.0 * gain, 1e-3, 1e-4)
+
+
+@pytest.mark.parametrize("wrapper", [w for w in WRAPPERS if w != "truncated_"])
+def test_the_unit_deviance_of_a_zero_is_minus_twice_its_log_probability(wrapper: str) -> None:
+    family = family_named(wrapper + "poisson")
+    eta = ordinary_eta(family, 1)
+    zero = Response.of([0.0])
+    assert_allclose(
+        family.unit_deviance(zero, eta), -2.0 * family.log_density(zero, eta).value, 1e-12
+    )
+
+
+def test_without_structural_zeros_counts_are_plain() -> None:
+    response, eta = Response.of([0.0, 3.0]), np.array([[0.3, -40.0], [1.0, -40.0]])
+    plain = family_named("poisson").log_density(response, eta[:, :1]).value
+    inflated = family_named("zero_inflated_poisson").log_density(response, eta).value
+    assert_allclose(inflated, plain, 1e-14)
+
+
+def test_a_hurdle_of_truncated_counts_is_the_hurdle_of_the_counts() -> None:
+    poisson = family_named("poisson")
+    assert Hurdle(Truncated(poisson)) == Hurdle(poisson)
+    assert family_named("hurdle_poisson") == Hurdle(poisson)
+
+
 # ---- starting values and identity ------------------------------------------------------------
 
 
 @every_member
 def test_starting_values_are_inside_the_support(family: Family) -> None:
-    y = np.array([c[0] for c in OBSERVATIONS[family.name]])
-    size = np.array([c[1] for c in OBSERVATIONS[family.name]])
+    y, size = np.array(observations(family)).T
     response = Response.of(y, size)
     location = family.initial_location(response)
     further = family.initial_dispersion(response)

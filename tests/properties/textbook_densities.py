@@ -10,7 +10,8 @@ from typing import Any
 import mpmath
 from mpmath import mpf
 
-from henderson.families import Family, StudentT
+from henderson.families import Family, Hurdle, StudentT, Truncated
+from henderson.families.from_counts import FromCounts
 
 mp: Any = mpmath.mp  # its functions are made at run time, out of sight of type checkers
 
@@ -91,8 +92,22 @@ DENSITIES: dict[str, Callable[..., mpf]] = {
 }
 
 
+def _from_counts(family: FromCounts, y: float, size: float, eta: tuple[mpf, ...]) -> mpf:
+    counts = eta[: len(family.base.predictors)]
+    zero = mp.exp(log_density(family.base, 0.0, size, counts))
+    density = mp.exp(log_density(family.base, y, size, counts))
+    if isinstance(family, Truncated):
+        return mp.log(density / (1 - zero))
+    inflated = 1 / (1 + mp.exp(-eta[-1]))
+    if isinstance(family, Hurdle):
+        return mp.log(inflated if y == 0 else (1 - inflated) * density / (1 - zero))
+    return mp.log((inflated if y == 0 else 0) + (1 - inflated) * density)
+
+
 def log_density(family: Family, y: float, size: float, eta: tuple[mpf, ...]) -> mpf:
     """log f(y | η) of a family."""
+    if isinstance(family, FromCounts):
+        return _from_counts(family, y, size, eta)
     link, location = family.link.name, eta[0]
     mu = INVERSE_LINKS[link](location)
     complement = COMPLEMENTS[link](location) if link in COMPLEMENTS else 1 - mu

@@ -34,6 +34,7 @@ TOLERANCES: Mapping[str, float] = MappingProxyType(
         "parameters": 0.0,
         "rows": 0.0,
         "fixed": 1e-4,
+        "others": 1e-4,
         "se": 1e-3,  # lme4's and glmmTMB's come from numerical second derivatives
         "variance": 1e-4,
         "scale": 1e-4,
@@ -53,6 +54,7 @@ class Differences:
     parameters: float  # number of parameters, ours minus R's
     rows: float  # number of rows used, likewise
     fixed: float  # in standard errors
+    others: float  # coefficients of the other predictors, in standard errors
     se: float  # relative
     variance: float  # standard deviations and correlations, relative
     scale: float  # residual sd or dispersion, and t degrees of freedom, relative
@@ -100,8 +102,9 @@ def compare(case: Case) -> Comparison:
 def fit(case: Case, table: pd.DataFrame) -> FittedModel:
     """The case's model by the public interface."""
     options: dict[str, Any] = {}
-    if case.weights is not None:
-        options["weights"] = case.weights
+    for name in ("weights", "offset", "dispersion", "zero_inflation"):
+        if getattr(case, name) is not None:
+            options[name] = getattr(case, name)
     if case.quadrature > 1:
         options["quadrature"] = case.quadrature
     if case.contrasts != "treatment":
@@ -137,11 +140,12 @@ def differences(case: Case, model: FittedModel) -> Differences:
         parameters=float(model.df - expected.n_parameters),
         rows=0.0 if case.repeat else float(model.nobs - expected.n),
         fixed=largest(abs(fixed[k] - v) / expected.se[k] for k, v in expected.fixed.items()),
+        others=largest(other_differences(case, estimates)),
         se=largest(relative(se[k], v) for k, v in expected.se.items()),
-        variance=largest(variance_differences(case, location.terms)),
+        variance=largest(variance_differences(case, estimates)),
         scale=largest(scale_differences(case, estimates)),
-        modes=largest(mode_differences(case, location.terms)),
-        mode_sd=largest(mode_sd_differences(case, location.terms)),
+        modes=largest(mode_differences(case, estimates)),
+        mode_sd=largest(mode_sd_differences(case, estimates)),
         fitted=fitted_difference(case, estimates, location.eta, "link"),
         response=fitted_difference(case, estimates, mean_response(model), "response"),
     )
@@ -162,19 +166,20 @@ def relative(ours: float, theirs: float) -> float:
     return abs(ours - theirs) / abs(theirs)
 
 
-def variance_differences(case: Case, terms: Terms) -> Iterator[float]:
+def variance_differences(case: Case, estimates: Estimates) -> Iterator[float]:
     """Of every standard deviation and correlation; of a zero, whether ours is about 0."""
     for parameter in case.expected.random:
-        ours = variance_parameter(parameter, terms)
+        ours = variance_parameter(parameter, estimates)
         if case.expected.singular and parameter.other is None and parameter.value < 1e-5:
             yield 0.0 if abs(ours) < 1e-3 * (case.expected.scale or 1.0) else math.inf
         else:
             yield abs(ours - parameter.value) / max(abs(parameter.value), NEAR_ZERO)
 
 
-def variance_parameter(parameter: Variance, terms: Terms) -> float:
+def variance_parameter(parameter: Variance, estimates: Estimates) -> float:
     """Our estimate of a standard deviation or correlation."""
     wanted = {parameter.effect} | ({parameter.other} if parameter.other else set())
+    terms = estimates.predictors[parameter.predictor].terms
     term = term_with(parameter.group, wanted, terms)
     effects = list(term.design.effects)
     i = effects.index(parameter.effect)
@@ -202,34 +207,49 @@ def scale_differences(case: Case, estimates: Estimates) -> Iterator[float]:
             yield relative(math.exp(estimates.predictors[name].beta[0]), theirs)
 
 
-def mode_differences(case: Case, terms: Terms) -> Iterator[float]:
+def other_differences(case: Case, estimates: Estimates) -> Iterator[float]:
+    """Of the coefficients of predictors with a formula, in standard errors."""
+    start = 0
+    for name, predictor in estimates.predictors.items():
+        names, theirs = predictor.fixed.names, case.expected.others.get(name, {})
+        variances = np.diag(estimates.vcov)[start : start + len(names)]
+        start += len(names)
+        ours = dict(zip(names, predictor.beta, strict=True))
+        se = dict(zip(names, np.sqrt(variances), strict=True))
+        for coefficient, value in theirs.items():
+            yield abs(ours[coefficient] - value) / se[coefficient]
+
+
+def mode_differences(case: Case, estimates: Estimates) -> Iterator[float]:
     """Of every stored mode, in standard deviations of the random effect."""
     for mode in case.expected.modes:
         for effect, theirs in mode.mode.items():
-            sd = standard_deviation(case, mode.group, effect)
-            term = term_with(mode.group, {effect}, terms)
+            sd = standard_deviation(case, mode, effect)
+            term = term_with(mode.group, {effect}, estimates.predictors[mode.predictor].terms)
             ours = term.modes[level_index(term, mode), list(term.design.effects).index(effect)]
             yield abs(ours - theirs) / max(sd, 1e-3 * (case.expected.scale or 1.0))
 
 
-def mode_sd_differences(case: Case, terms: Terms) -> Iterator[float]:
+def mode_sd_differences(case: Case, estimates: Estimates) -> Iterator[float]:
     """Of every stored conditional standard deviation, where the variance is not zero."""
     for mode in case.expected.modes:
         for effect, theirs in (mode.sd or {}).items():
-            if standard_deviation(case, mode.group, effect) < 1e-5:
+            if standard_deviation(case, mode, effect) < 1e-5:
                 continue
-            term = term_with(mode.group, {effect}, terms)
+            term = term_with(mode.group, {effect}, estimates.predictors[mode.predictor].terms)
             i = list(term.design.effects).index(effect)
             variance = term.mode_covariance[level_index(term, mode), i, i]
             yield relative(math.sqrt(variance), theirs)
 
 
-def standard_deviation(case: Case, group: str, effect: str) -> float:
+def standard_deviation(case: Case, mode: Mode, effect: str) -> float:
     """R's standard deviation of a random effect."""
     for row in case.expected.random:
-        if row.group == group and row.effect == effect and row.other is None:
+        if (row.predictor, row.group) == (mode.predictor, mode.group) and (
+            row.effect == effect and row.other is None
+        ):
             return row.value
-    raise AssertionError(f"{case.id}: no standard deviation of {effect!r} in {group!r}")
+    raise AssertionError(f"{case.id}: no standard deviation of {effect!r} in {mode.group!r}")
 
 
 def level_index(term: TermEstimates, mode: Mode) -> int:
@@ -249,7 +269,20 @@ def fitted_difference(case: Case, estimates: Estimates, ours: np.ndarray, kind: 
     return float(np.max(np.abs(ours[at] - theirs)) / spread)
 
 
-HEADINGS = ("log L", "k", "n", "fixed", "se", "var", "scale", "modes", "m.sd", "link", "mean")
+HEADINGS = (
+    "log L",
+    "k",
+    "n",
+    "fixed",
+    "others",
+    "se",
+    "var",
+    "scale",
+    "modes",
+    "m.sd",
+    "link",
+    "mean",
+)
 
 
 def line(comparison: Comparison) -> str:

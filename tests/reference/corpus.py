@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 class Variance:
     """A standard deviation (`other` is None) or a correlation of two effects of one term."""
 
+    predictor: str
     group: str
     effect: str
     other: str | None
@@ -26,6 +27,7 @@ class Variance:
 class Mode:
     """Conditional modes of one level, by effect, with conditional standard deviations."""
 
+    predictor: str
     group: str
     level: str
     mode: dict[str, float]
@@ -41,6 +43,7 @@ class Expected:
     n: int
     fixed: dict[str, float]
     se: dict[str, float]
+    others: dict[str, dict[str, float]]  # coefficients of the predictors with a formula
     dropped: list[str] | None  # fixed effects left out for rank deficiency
     singular: bool
     random: list[Variance]
@@ -63,6 +66,9 @@ class Case:
     quadrature: int
     weights: str | None
     repeat: str | None  # a column of whole numbers: how often each row is repeated
+    zero_inflation: str | None  # formulas
+    dispersion: str | None
+    offset: str | None  # where it is an argument; otherwise it is in the formula
     contrasts: str  # of unordered factors
     columns: dict[str, Any]  # None: number; list: levels; {"ordered": levels}
     engine: str
@@ -83,7 +89,7 @@ def case_of(record: dict[str, Any]) -> Case:
     """A case from its stored record."""
     numbers = dict(record["expected"])
     random = [
-        Variance(row["group"], row["effect"], row["with"], row["value"])
+        Variance(row["predictor"], row["group"], row["effect"], row["with"], row["value"])
         for row in numbers.pop("random")
     ]
     modes = [Mode(**row) for row in numbers.pop("modes")]

@@ -26,8 +26,11 @@ Record = dict[str, Any]
 
 ENGINES = {"lm", "lmer", "glmer", "glmmTMB"}
 FAMILIES = {"gaussian", "binomial", "poisson", "nbinom1", "nbinom2", "Gamma", "beta", "t"}
+FAMILIES |= {"truncated_poisson", "truncated_nbinom1", "truncated_nbinom2"}
+WITHOUT_SCALE = {"binomial", "poisson", "truncated_poisson"}
 LINKS = {"identity", "log", "logit", "probit", "cloglog", "inverse", "sqrt"}
 OTHER_STRUCTURES = re.compile(r"\b(ar1|cs|toep|ou|exp|mat|gau)\s*\(.*\|")
+PREDICTORS = {"cond": "location", "zi": "zero_inflation", "disp": "dispersion"}
 KEPT_LEVELS = 3
 COMPRESSED_BYTES = 200_000
 
@@ -56,8 +59,7 @@ def is_covered(case: Record) -> bool:
         case["engine"] in ENGINES
         and case["family"] in FAMILIES
         and case["link"] in LINKS
-        and not case["ziformula"]
-        and not case["dispformula"]
+        and (case["dispformula"] or "").replace(" ", "") != "~0"
         and not OTHER_STRUCTURES.search(case["formula"])
     )
 
@@ -89,7 +91,8 @@ def standard_errors(case: Record) -> Record:
     if case["engine"] == "lm":
         scale = math.sqrt(expected["df_residual"] / expected["nobs"])
         return {name: se * scale for name, se in expected["se"].items()}
-    if case["family"] == "gaussian" and case["link"] == "identity":
+    linear = case["family"] == "gaussian" and case["link"] == "identity"
+    if linear and not case["dispformula"]:
         return expected.get("se_given_theta", expected["se"])
     return expected["se"]
 
@@ -102,6 +105,7 @@ def variance_parameters(case: Record) -> list[Record]:
             continue
         rows.append(
             {
+                "predictor": PREDICTORS[row.get("component", "cond")],
                 "group": group_name(row["group"], case["formula"]),
                 "effect": row["term1"],
                 "with": row.get("term2"),
@@ -120,6 +124,7 @@ def conditional_modes(case: Record) -> list[Record]:
             sd = level.get("condsd_inner") or level.get("condsd")
             rows.append(
                 {
+                    "predictor": PREDICTORS[term.get("component", "cond")],
                     "group": group_name(term["group"], case["formula"]),
                     "level": level_name(level["level"], term["group"], case["formula"]),
                     "mode": level["mode"],
@@ -127,6 +132,18 @@ def conditional_modes(case: Record) -> list[Record]:
                 }
             )
     return rows
+
+
+def other_predictors(case: Record) -> dict[str, Record]:
+    """Coefficients of the zero inflation and of the dispersion, on this package's scale."""
+    expected, found = case["expected"], {}
+    if case["ziformula"]:
+        found["zero_inflation"] = expected["fixef_zi"]
+    if case["dispformula"]:
+        # glmmTMB 1.1.5: log variance of a Gaussian response, log shape of a gamma one
+        factor = {"gaussian": 0.5, "Gamma": -0.5}.get(case["family"], 1.0)
+        found["dispersion"] = {k: factor * v for k, v in expected["fixef_disp"].items()}
+    return found
 
 
 def is_singular(case: Record, parameters: list[Record]) -> bool:
@@ -139,7 +156,7 @@ def is_singular(case: Record, parameters: list[Record]) -> bool:
 def own_numbers(case: Record) -> Record:
     """The numbers of the engine named in the case."""
     expected = case["expected"]
-    sigma = expected["sigma"]
+    sigma = expected.get("sigma")  # none where it varies
     if case["engine"] == "lm":
         sigma *= math.sqrt(expected["df_residual"] / expected["nobs"])
     stopped_short = case["id"] in NOT_AT_THE_BOUNDARY
@@ -150,10 +167,11 @@ def own_numbers(case: Record) -> Record:
         "n": expected["nobs"],
         "fixed": expected["fixef"],
         "se": standard_errors(case),
+        "others": other_predictors(case),
         "dropped": expected.get("dropped_columns"),
         "singular": is_singular(case, parameters) or stopped_short,
         "random": [] if stopped_short else parameters,
-        "scale": None if case["family"] in {"binomial", "poisson"} else sigma,
+        "scale": None if case["family"] in WITHOUT_SCALE or case["dispformula"] else sigma,
         "df": (expected.get("family_params") or {}).get("Student-t df"),
         "modes": [] if stopped_short else conditional_modes(case),
         "fitted": {
@@ -168,7 +186,13 @@ def second_engine_numbers(case: Record) -> Record:
     """The numbers of the second engine, for a model the first one approximates otherwise."""
     other, expected = case["checks"]["alt"], case["expected"]
     parameters = [
-        {"group": group, "effect": effect, "with": None, "value": sd}
+        {
+            "predictor": "location",
+            "group": group,
+            "effect": effect,
+            "with": None,
+            "value": sd,
+        }
         for group, effects in other["sd_by_term"].items()
         for effect, sd in effects.items()
     ]
@@ -178,6 +202,7 @@ def second_engine_numbers(case: Record) -> Record:
         "n": expected["nobs"],
         "fixed": other["fixef"],
         "se": other["se"],
+        "others": {},
         "dropped": None,
         "singular": False,
         "random": parameters,
@@ -202,6 +227,9 @@ def compact(case: Record) -> Record:
         "quadrature": case["nAGQ"] or 1,
         "weights": None if name in REPEATED_ROWS else case["weights"],
         "repeat": case["weights"] if name in REPEATED_ROWS else None,
+        "zero_inflation": case["ziformula"],
+        "dispersion": case["dispformula"],
+        "offset": case.get("offset"),
         "contrasts": case["contrasts"]["unordered"].removeprefix("contr."),
         "columns": {
             column: described.get("levels")

@@ -78,6 +78,11 @@ class Family(ABC):
         return self.link.name in self.concave_links
 
     @property
+    def mean_is_of_location(self) -> bool:
+        """Whether the mean of `observed` is h(η) of the location predictor alone."""
+        return True
+
+    @property
     def core_name(self) -> str:
         """Name of the log density in the compiled core."""
         return self.name

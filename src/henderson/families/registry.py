@@ -8,12 +8,16 @@ from henderson.errors import ModelError, did_you_mean
 from henderson.families.base import Family
 from henderson.families.beta import Beta
 from henderson.families.binomial import Binomial
+from henderson.families.from_counts import FromCounts
 from henderson.families.gamma import Gamma
 from henderson.families.gaussian import Gaussian
+from henderson.families.hurdle import Hurdle
 from henderson.families.nbinom1 import NegativeBinomial1
 from henderson.families.nbinom2 import NegativeBinomial2
 from henderson.families.poisson import Poisson
 from henderson.families.student_t import StudentT
+from henderson.families.truncated import Truncated
+from henderson.families.zero_inflated import ZeroInflated
 
 FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
     {
@@ -49,6 +53,11 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# "truncated_poisson" is Truncated(Poisson())
+WRAPPERS: Mapping[str, type[FromCounts]] = MappingProxyType(
+    {"truncated_": Truncated, "zero_inflated_": ZeroInflated, "hurdle_": Hurdle}
+)
+
 _CALL = re.compile(r"(?P<name>[\w.]+)\s*\(\s*(?:link\s*=\s*)?[\"']?(?P<link>\w*)[\"']?\s*\)")
 
 
@@ -60,7 +69,8 @@ def family_named(name: str, link: str | None = None) -> Family:
     name : str
         One of "gaussian", "binomial", "poisson", "nbinom1", "nbinom2", "gamma", "beta", "t",
         or another name these go by, in upper or lower case. The link may follow in
-        parentheses, as in R: "binomial(probit)".
+        parentheses, as in R: "binomial(probit)". The counts may follow "truncated_",
+        "zero_inflated_" or "hurdle_": "truncated_poisson".
     link : str, optional
         Default: the family's own.
 
@@ -84,6 +94,9 @@ def family_named(name: str, link: str | None = None) -> Family:
     if call and link is None:
         name, link = call["name"], call["link"] or None
     key = name.strip().lower().replace(".", "_").replace("-", "_")
+    for prefix, wrapper in WRAPPERS.items():
+        if key.startswith(prefix):
+            return wrapper(family_named(key.removeprefix(prefix), link))
     key = ALIASES.get(key, key)
     if key not in FAMILIES:
         raise ModelError(
