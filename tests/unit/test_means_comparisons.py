@@ -109,6 +109,8 @@ def test_equivalence_is_two_one_sided_tests(varieties: MarginalMeans) -> None:
 def test_margins_that_are_none_are_refused(varieties: MarginalMeans) -> None:
     with pytest.raises(ModelError, match="not a margin"):
         varieties.contrasts().equivalence(0.0)
+    with pytest.raises(ModelError, match="not a margin"):
+        varieties.contrasts().equivalence("small")  # pyright: ignore
     with pytest.raises(ModelError, match="no side='left'"):
         varieties.contrasts().noninferiority(1.0, side="left")  # pyright: ignore
     with pytest.raises(ModelError, match="for these tests"):

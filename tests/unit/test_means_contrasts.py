@@ -66,8 +66,12 @@ def test_own_contrasts_keep_their_names_and_numbers() -> None:
 
 
 def test_own_contrasts_of_the_wrong_length_are_refused() -> None:
-    with pytest.raises(ModelError, match="'ends' has 2 coefficients and there are 4 means"):
+    with pytest.raises(
+        ModelError, match=r"'ends' has the coefficients .1, -1., and there are 4 means"
+    ):
         coefficients({"ends": [1, -1]}, LABELS)
+    with pytest.raises(ModelError, match="one finite number"):
+        coefficients({"ends": ["one", 0, 0, -1]}, LABELS)
     with pytest.raises(ModelError, match="empty"):
         coefficients({}, LABELS)
 

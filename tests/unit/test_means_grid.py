@@ -197,6 +197,11 @@ def test_tables_are_of_the_users_kind() -> None:
         ({"specs": "a", "random": "some"}, ModelError, "no random='some'"),
         ({"specs": "a", "ddf": "satterwaite"}, ModelError, "'satterthwaite'"),
         ({"specs": "a", "offset": np.inf}, DataError, "finite"),
+        ({"specs": "a", "offset": "log(u)"}, DataError, "finite"),
+        ({"specs": "a", "level": "high"}, ModelError, "level='high'"),
+        ({"specs": 5}, DataError, "specs=5"),
+        ({"specs": "a", "by": 5}, DataError, "by=5"),
+        ({"specs": "a", "at": 5}, DataError, "at=5"),
     ],
 )
 def test_what_does_not_exist_is_named_with_the_nearest(

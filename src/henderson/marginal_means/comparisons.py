@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.inference.multiplicity import critical_values
+from henderson.marginal_means.argument_checks import checked_alpha
 from henderson.marginal_means.contrasts import (
     ContrastGroup,
     NativeTable,
@@ -95,16 +96,6 @@ def pair_matrix(rows: MeanRows, group: ContrastGroup, values: Vector) -> Matrix:
         assert pair is not None
         matrix[pair] = matrix[pair[::-1]] = value
     return matrix
-
-
-def checked_alpha(alpha: float) -> float:
-    """Refuse error rates outside (0, 1)."""
-    if not 0.0 < alpha < 1.0:
-        raise ModelError(
-            f"alpha={alpha!r} is not an error rate. Give a number between 0 and 1, such as "
-            "alpha=0.05."
-        )
-    return alpha
 
 
 def native(rows: MeanRows, columns: dict[str, NDArray[Any]]) -> NativeTable:

@@ -84,7 +84,7 @@ def coefficients(
     if reference is not None and reference not in labels:
         raise ModelError(
             f"There is no mean {reference!r} to be the control. "
-            f"{did_you_mean(reference, list(labels))}Means: {', '.join(labels[:10])}"
+            f"{did_you_mean(str(reference), list(labels))}Means: {', '.join(labels[:10])}"
             f"{', ...' if len(labels) > 10 else ''}."
         )
     chosen = METHODS[name]
@@ -175,11 +175,14 @@ def _named(names: list[str], matrix: Matrix) -> Coefficients:
 def _custom(method: Mapping[str, object], labels: tuple[str, ...]) -> Coefficients:
     rows = []
     for name, given in method.items():
-        row = np.asarray(given, dtype=np.float64)
+        try:
+            row = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            row = np.full(len(labels), np.nan)
         if row.shape != (len(labels),) or not np.isfinite(row).all():
             shown = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
             raise ModelError(
-                f"The contrast {name!r} has {row.size} coefficients and there are "
+                f"The contrast {name!r} has the coefficients {given!r}, and there are "
                 f"{len(labels)} means: {shown}. Give one finite number for each."
             )
         rows.append(row)

@@ -18,6 +18,11 @@ from henderson.inference.multiplicity import (
     critical_values,
 )
 from henderson.inference.student import lower_tail
+from henderson.marginal_means.argument_checks import (
+    checked_level,
+    is_finite_number,
+    listed_names,
+)
 from henderson.marginal_means.contrast_coefficients import Coefficients, coefficients
 from henderson.marginal_means.mean_rows import Functions, MeanRows
 from henderson.marginal_means.response_scale import Transformed, ratios
@@ -151,7 +156,7 @@ class MeanContrasts:
         return Transformed(estimate, found.std_error, estimate - half, estimate + half)
 
     def _margin_table(self, delta: float, side: Side, adjust: str) -> NativeTable:
-        if not np.isfinite(delta) or delta < 0.0 or (side == "both" and delta == 0.0):
+        if not is_finite_number(delta) or delta < 0.0 or (side == "both" and delta == 0.0):
             raise ModelError(
                 f"delta={delta!r} is not a margin. Give a number above 0, on the scale of the "
                 "linear predictor."
@@ -235,7 +240,7 @@ def contrast(
 def regrouped(rows: MeanRows, by: str | Sequence[str]) -> MeanRows:
     """The same means, compared within the combinations of other variables."""
     from_all = (*rows.factors, *rows.by)
-    asked = (by,) if isinstance(by, str) else tuple(by)
+    asked = listed_names("by", by)
     for name in asked:
         if name not in from_all:
             raise DataError(
@@ -245,7 +250,7 @@ def regrouped(rows: MeanRows, by: str | Sequence[str]) -> MeanRows:
     factors = tuple(name for name in from_all if name not in asked)
     if not factors:
         raise DataError(f"by={asked!r} leaves nothing to compare. Leave one of them out of by.")
-    return replace(rows, factors=factors, by=asked)
+    return replace(rows, factors=factors, by=tuple(map(str, asked)))
 
 
 def statistics(found: Functions) -> Vector:
@@ -265,16 +270,6 @@ def margin_statistics(found: Functions, delta: float, side: Side) -> Vector:
     }[side]
     some = found.std_error > 0.0
     return np.divide(moved, found.std_error, out=np.full(len(some), np.nan), where=some)
-
-
-def checked_level(level: float) -> float:
-    """Refuse levels outside (0, 1)."""
-    if not 0.0 < level < 1.0:
-        raise ModelError(
-            f"level={level!r} is not a confidence level. Give a number between 0 and 1, "
-            "such as level=0.95."
-        )
-    return level
 
 
 def _group(
@@ -321,7 +316,7 @@ def _interaction(
     elif isinstance(asked, str):
         methods = [asked] * len(rows.factors)
     else:
-        methods = list(asked)
+        methods = list(map(str, listed_names("interaction", asked)))
     if len(methods) != len(rows.factors) or len(methods) < 2:
         raise ModelError(
             f"interaction has {len(methods)} kinds of contrasts for the factors "

@@ -11,6 +11,7 @@ from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.marginal_means.argument_checks import checked_level
 from henderson.marginal_means.averaging import Weights, averages
 from henderson.marginal_means.comparisons import (
     Order,
@@ -23,7 +24,6 @@ from henderson.marginal_means.contrasts import (
     ContrastMethod,
     MeanContrasts,
     NativeTable,
-    checked_level,
     contrast,
 )
 from henderson.marginal_means.mean_rows import (

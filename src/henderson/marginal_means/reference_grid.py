@@ -25,6 +25,7 @@ from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, Call, parse_expression
+from henderson.marginal_means.argument_checks import is_finite_number
 
 At = Mapping[str, Any]
 _MOST_NUMBERS = 50_000_000  # cells × columns
@@ -143,7 +144,7 @@ def reference_grid(
     predictor = estimates.predictors[component]
     formula = estimates.frame.formulas[list(estimates.predictors).index(component)]
     names = _names(estimates, predictor, formula, component, random=random)
-    at = _checked(at or {}, names)
+    at = _checked({} if at is None else at, names)
     variables = tuple(
         _grid_variable(estimates, predictor, name, at.get(name)) for name in names
     )
@@ -229,6 +230,8 @@ def _names(
 
 
 def _checked(at: At, names: tuple[str, ...]) -> At:
+    if not isinstance(at, Mapping):
+        raise DataError(f"at={at!r} is not a dict. Give at={{'name': value}}.")
     for name in at:
         if name not in names:
             raise DataError(
@@ -380,7 +383,7 @@ def _offsets(
     n: int,
 ) -> Vector:
     if given is not None:
-        if not np.isfinite(given):
+        if not is_finite_number(given):
             raise DataError(f"offset={given!r} is not a finite number. Give one number.")
         return np.full(n, float(given))
     frame = estimates.frame

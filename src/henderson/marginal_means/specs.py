@@ -6,6 +6,7 @@ from typing import TypeAlias
 from henderson.design.evaluation import columns_used
 from henderson.errors import DataError, FormulaError, did_you_mean
 from henderson.formula.syntax_tree import parse_expression
+from henderson.marginal_means.argument_checks import listed_names
 
 Names: TypeAlias = str | Sequence[str]
 
@@ -31,10 +32,12 @@ def wanted(
         factors = _split(left, known)
         given_by = _split(right, known) if bar else []
     else:
-        factors = [_resolved(name, known) for name in specs]
+        factors = [_resolved(name, known) for name in listed_names("specs", specs)]
     if by is not None:
         given_by += (
-            _split(by, known) if isinstance(by, str) else [_resolved(n, known) for n in by]
+            _split(by, known)
+            if isinstance(by, str)
+            else [_resolved(n, known) for n in listed_names("by", by)]
         )
     given_by = list(dict.fromkeys(given_by))
     return [n for n in dict.fromkeys(factors) if n not in given_by], given_by
