@@ -1,5 +1,6 @@
 """Fits the linear model: Gaussian response, identity link, one residual variance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -16,7 +17,7 @@ from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood, GaussianSolution
 from henderson.likelihood.objective import Evaluation
 from henderson.optimize import Search
-from henderson.optimize.boundary import settle
+from henderson.optimize.boundary import settle, without_residual
 from henderson.optimize.certificate import certify
 from henderson.optimize.covariance_search import search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
@@ -67,7 +68,10 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     theta = settle(
         likelihood.parameters, search.parameters, likelihood.smallest, likelihood.deviance_at
     )
-    free = likelihood.parameters.free(theta)
+    theta, grown = without_residual(
+        likelihood.parameters, theta, likelihood.smallest, likelihood.deviance_at
+    )
+    free = likelihood.parameters.free(theta) & ~grown
     searched = perf_counter()
     exact = (
         likelihood.exact
@@ -87,6 +91,7 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
         search=search,
         gradient=at.gradient,
         exact=exact,
+        limits=["the residual variance is estimated as 0"] if grown.any() else [],
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )
 
@@ -163,6 +168,7 @@ def _result(
     search: Search,
     gradient: Vector,
     exact: bool,
+    limits: Sequence[str],
     seconds: tuple[float, float, float],
 ) -> FitResult:
     location, unit = design.predictors[0], scaled.unit
@@ -202,6 +208,7 @@ def _result(
             gradient[free],
             hessian,
             exact=exact,
+            limits=limits,
             terms=[(t.covariance, d) for t, d in zip(terms, location.random, strict=True)],
         ),
         seconds=seconds,

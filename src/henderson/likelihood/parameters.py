@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 
+HIGHEST = 1e9  # of a scale, times the smallest that counts
+
 
 @dataclass(frozen=True, slots=True)
 class CovarianceParameters:
@@ -64,18 +66,21 @@ class CovarianceParameters:
         return np.concatenate(pieces) if pieces else np.empty(0, dtype=bool)
 
     def regular(self, theta: Vector, smallest: Sequence[Vector]) -> Vector:
-        """θ with scales kept off zero by `smallest` (k,) of their term, which do not count.
+        """θ with scales kept where numbers can be trusted; the change does not count.
 
-        The curvature in a direction where T vanishes is only seen from beside it.
+        Not below `smallest` (k,) of their term: the curvature in a direction where T vanishes
+        is only seen from beside it. Not above 10⁹ times that: σ² beside them is a millionth.
         """
         out = theta
         for s, k, at, least in zip(self.structures, self.k, self.slices, smallest, strict=True):
             for element, effect in s.scales(k):
-                value = theta[at.start + element]
-                if abs(value) < least[effect]:
-                    if out is theta:
-                        out = theta.copy()
-                    out[at.start + element] = least[effect] if value >= 0 else -least[effect]
+                value, low = theta[at.start + element], least[effect]
+                if low <= abs(value) <= HIGHEST * low:
+                    continue
+                if out is theta:
+                    out = theta.copy()
+                size = min(max(abs(value), low), HIGHEST * low)
+                out[at.start + element] = size if value >= 0 else -size
         return out
 
     def covariances(self, theta: Vector) -> Sequence[Matrix]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
-from henderson.likelihood.parameters import CovarianceParameters
+from henderson.likelihood.parameters import HIGHEST, CovarianceParameters
 
 _NEARLY_ZERO = 0.02  # in units where an average level has information 1 on the effect
+_FAR = 300.0  # in the same units
 _NO_WORSE = 1e-7  # of deviance, times 1 + |deviance| / 1000
 
 
@@ -45,6 +47,37 @@ def settle(
             if attempt is order:
                 break
     return theta
+
+
+def without_residual(
+    parameters: CovarianceParameters,
+    theta: Vector,
+    smallest: Sequence[Vector],
+    deviance: Callable[[Vector], float],
+) -> tuple[Vector, NDArray[np.bool_]]:
+    """Scales relative to σ that grow without end, because σ itself goes to zero.
+
+    Where a term with one scale is far above what matters and far more does no harm, it is made
+    so, and is no free parameter; which ones, (nθ,).
+    """
+    grown = np.zeros(len(theta), dtype=bool)
+    for structure, k, at, least in zip(
+        parameters.structures, parameters.k, parameters.slices, smallest, strict=True
+    ):
+        scales = structure.scales(k)
+        if len(scales) != 1:
+            continue
+        ((element, effect),) = scales
+        if abs(theta[at.start + element]) / (1e6 * least[effect]) < _FAR:
+            continue
+        here = deviance(theta)
+        trial = theta.copy()
+        far = 3.0 * max(abs(theta[at.start + element]), HIGHEST * least[effect])
+        trial[at.start + element] = far
+        if deviance(trial) <= here + _NO_WORSE * (1.0 + abs(here) / 1000.0) * 10.0:
+            theta = trial
+            grown[at.start + element] = True
+    return theta, grown
 
 
 def boundary_in_words(covariance: Matrix, effects: Sequence[str], group: str) -> list[str]:
