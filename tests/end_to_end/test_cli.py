@@ -181,7 +181,7 @@ def test_a_search_cut_short_ends_with_status_1_and_the_estimates(
         return hd.fit(*given, **options)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     monkeypatch.setattr(cli, "fit", short_fit)
-    ran = Ran(capsys, "fit", sleep_csv, SLEEP)
+    ran = Ran(capsys, "fit", sleep_csv, SLEEP, "--ml")
     assert ran.status == 1
     assert "Fixed effects" in ran.out
     assert "not converged" in ran.err

@@ -38,12 +38,6 @@ def test_autoregression_with_noise_is_recovered() -> None:
     assert_allclose(model.sigma, 0.5, atol=0.05)
 
 
-def test_effects_that_the_residual_can_stand_for_are_called_flat() -> None:
-    model = hd.fit("y ~ 1 + homcs(0 + factor(t) | g)", autoregressive(1, noise=0.5))
-    assert not model.converged
-    assert "flat" in model.outcome
-
-
 def test_an_unknown_structure_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(hd.FormulaError, match="'ar2'"):
         hd.fit("y ~ 1 + ar2(0 + factor(t) | g)", autoregressive(1, noise=0.5))
