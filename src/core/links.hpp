@@ -115,7 +115,7 @@ struct LogitLink {
         Taylor<O> f;
         f[0] = against * x - n * log1p_given(e, large);
         if constexpr (O >= 1) {
-            const double small = e * large, sign = std::copysign(1.0, x);
+            const double small = e * large, sign = x > 0.0 ? 1.0 : -1.0;
             f[1] = against + sign * n * small;
             if constexpr (O >= 2) f[2] = -n * small * large;
             if constexpr (O >= 3) f[3] = f[2] * sign * (small - large);
