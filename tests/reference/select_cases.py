@@ -24,9 +24,10 @@ from typing import Any
 HERE = Path(__file__).parent
 Record = dict[str, Any]
 
-ENGINES = {"lm", "lmer", "glmer", "glmmTMB"}
+ENGINES = {"lm", "lmer", "glmer", "glmmTMB", "own_laplace"}
 FAMILIES = {"gaussian", "binomial", "poisson", "nbinom1", "nbinom2", "Gamma", "beta", "t"}
 FAMILIES |= {"truncated_poisson", "truncated_nbinom1", "truncated_nbinom2"}
+FAMILIES |= {"betabinomial", "inverse.gaussian"}
 WITHOUT_SCALE = {"binomial", "poisson", "truncated_poisson"}
 LINKS = {"identity", "log", "logit", "probit", "cloglog", "inverse", "sqrt"}
 OTHER_STRUCTURES = re.compile(r"\b(ar1|cs|toep|ou|exp|mat|gau)\s*\(.*\|")
@@ -174,7 +175,8 @@ def own_numbers(case: Record) -> Record:
         "scale": None if case["family"] in WITHOUT_SCALE or case["dispformula"] else sigma,
         "df": (expected.get("family_params") or {}).get("Student-t df"),
         "modes": [] if stopped_short else conditional_modes(case),
-        "fitted": {
+        "fitted": expected.get("fitted")
+        and {
             "rows": expected["fitted"]["rows"],
             "response": expected["fitted"]["response"],
             "link": expected["fitted"].get("link", expected["fitted"]["response"]),

@@ -16,6 +16,9 @@ from henderson.families import Response, StudentT, family_named
         ("binomial(probit)", "binomial", "probit"),
         ("beta_family(link = 'logit')", "beta", "logit"),
         ("Bernoulli", "binomial", "logit"),
+        ("inverse.gaussian", "inverse_gaussian", "log"),
+        ("truncated_poisson", "truncated_poisson", "log"),
+        ("zero_inflated_negative_binomial", "zero_inflated_nbinom2", "log"),
     ],
 )
 def test_families_answer_to_the_names_people_use(spelling: str, name: str, link: str) -> None:
@@ -47,6 +50,10 @@ def test_degrees_of_freedom_are_positive_and_finite(df: float) -> None:
         ("poisson", [1.0, -2.0], ["'hits'", "-2", "row 31", "negative"]),
         ("nbinom2", [1.0, 2.5], ["'hits'", "2.5", "row 31", "whole", "offset"]),
         ("gamma", [1.0, 0.0], ["'hits'", "0", "row 31", "above 0"]),
+        ("lognormal", [1.0, 0.0], ["'hits'", "0", "row 31", "above 0"]),
+        ("inverse_gaussian", [1.0, -1.0], ["'hits'", "-1", "row 31", "above 0"]),
+        ("betabinomial", [1.0, 2.0], ["'hits'", "2", "row 31", "0 or 1"]),
+        ("truncated_nbinom1", [1.0, 0.0], ["'hits'", "0", "row 31", "zero_inflation"]),
         ("beta", [0.2, 1.0], ["'hits'", "1", "row 31", "strictly between 0 and 1"]),
         ("beta", [0.2, 20.0], ["'hits'", "20", "dividing by 100"]),
         ("binomial", [0.0, 0.25], ["'hits'", "0.25", "trials", "weights="]),

@@ -9,7 +9,7 @@ from scipy import special
 from henderson.arrays import Matrix, Vector
 from henderson.families.base import Family
 from henderson.families.response import Response
-from henderson.families.support import require, require_finite
+from henderson.families.support import require_positive
 
 
 @final
@@ -59,16 +59,7 @@ class Gamma(Family):
         return 2.0 * np.maximum(ratio - 1.0 - np.log(ratio), 0.0)
 
     def check_response(self, response: Response, name: str, rows: Vector | None = None) -> None:
-        require_finite(response.y, name, rows)
-        require(
-            response.y > 0.0,
-            response.y,
-            name,
-            rows,
-            rule="the gamma family needs values above 0",
-            remedy='for zeros that are real, consider family="gaussian" on a transformed '
-            "response or a model of presence and one of the positive values.",
-        )
+        require_positive(response.y, name, rows, self.name)
 
     def initial_mean(self, response: Response) -> Vector:
         return response.y

@@ -7,11 +7,14 @@ from types import MappingProxyType
 from henderson.errors import ModelError, did_you_mean
 from henderson.families.base import Family
 from henderson.families.beta import Beta
+from henderson.families.betabinomial import BetaBinomial
 from henderson.families.binomial import Binomial
 from henderson.families.from_counts import FromCounts
 from henderson.families.gamma import Gamma
 from henderson.families.gaussian import Gaussian
 from henderson.families.hurdle import Hurdle
+from henderson.families.inverse_gaussian import InverseGaussian
+from henderson.families.lognormal import LogNormal
 from henderson.families.nbinom1 import NegativeBinomial1
 from henderson.families.nbinom2 import NegativeBinomial2
 from henderson.families.poisson import Poisson
@@ -31,6 +34,9 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
             Gamma,
             Beta,
             StudentT,
+            BetaBinomial,
+            LogNormal,
+            InverseGaussian,
         )
     }
 )
@@ -50,6 +56,11 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "student": "t",
         "student_t": "t",
         "t_family": "t",
+        "beta_binomial": "betabinomial",
+        "betabinom": "betabinomial",
+        "log_normal": "lognormal",
+        "inversegaussian": "inverse_gaussian",
+        "invgauss": "inverse_gaussian",
     }
 )
 
@@ -68,9 +79,9 @@ def family_named(name: str, link: str | None = None) -> Family:
     ----------
     name : str
         One of "gaussian", "binomial", "poisson", "nbinom1", "nbinom2", "gamma", "beta", "t",
-        or another name these go by, in upper or lower case. The link may follow in
-        parentheses, as in R: "binomial(probit)". The counts may follow "truncated_",
-        "zero_inflated_" or "hurdle_": "truncated_poisson".
+        "betabinomial", "lognormal", "inverse_gaussian", or another name these go by, in upper
+        or lower case. The link may follow in parentheses, as in R: "binomial(probit)". The
+        counts may follow "truncated_", "zero_inflated_" or "hurdle_": "truncated_poisson".
     link : str, optional
         Default: the family's own.
 

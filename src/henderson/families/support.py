@@ -39,3 +39,17 @@ def require_finite(values: Vector, name: str, rows: Vector | None) -> None:
         rule="it must be a finite number",
         remedy="remove the row or correct the value.",
     )
+
+
+def require_positive(values: Vector, name: str, rows: Vector | None, family: str) -> None:
+    """Finite and above 0."""
+    require_finite(values, name, rows)
+    require(
+        values > 0.0,
+        values,
+        name,
+        rows,
+        rule=f"the {family} family needs values above 0",
+        remedy='for zeros that are real, consider family="gaussian" on a transformed '
+        "response or a model of presence and one of the positive values.",
+    )

@@ -6,6 +6,7 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
+from henderson.families.best_location import best_log_density
 from henderson.families.counts import smallest_count
 from henderson.families.from_counts import FromCounts
 from henderson.families.response import Response
@@ -82,22 +83,14 @@ class Truncated(FromCounts):
     def unit_deviance(self, response: Response, eta: Matrix) -> Vector:
         """2 [log f(y | best μ) − log f(y | μ)] at the given dispersion."""
         plain = Response.of(response.y)
-        best = self.best_log_density(plain, eta)
+        best = self._best_log_density(plain, eta)
         return 2.0 * np.maximum(best - self.log_density(plain, eta).value, 0.0)
 
-    def best_log_density(self, response: Response, eta: Matrix) -> Vector:
-        """The largest log density of each observation over all μ, by bisection on log μ."""
+    def _best_log_density(self, response: Response, eta: Matrix) -> Vector:
+        """The largest log density of each observation over all μ."""
         on_log_scale = Truncated(type(self.base)(link="log"))
-        at = np.array(eta, dtype=np.float64)
-        lower, upper = np.full(len(at), -40.0), np.log(response.y) + 1.0
-        for _ in range(60):
-            at[:, 0] = 0.5 * (lower + upper)
-            slope = on_log_scale.log_density(response, at, 1).d1
-            assert slope is not None
-            rising = slope[:, 0] > 0.0
-            lower = np.where(rising, at[:, 0], lower)
-            upper = np.where(rising, upper, at[:, 0])
-        return on_log_scale.log_density(response, at).value
+        lower, upper = np.full(len(eta), -40.0), np.log(response.y) + 1.0
+        return best_log_density(on_log_scale, response, eta, lower, upper)
 
     def check_response(self, response: Response, name: str, rows: Vector | None = None) -> None:
         self.base.check_response(response, name, rows)
