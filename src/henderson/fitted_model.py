@@ -10,18 +10,22 @@ from scipy.sparse import csr_array, dia_array
 
 from henderson.arrays import Matrix, Vector
 from henderson.design.model_frame import PerRow
+from henderson.diagnostics.quantile_residuals import Condition
 from henderson.estimation import matrices
 from henderson.estimation.estimates import Estimates
 from henderson.inference import (
     Bootstrap,
+    RobustCovariance,
     WaldTest,
     anova,
     bootstrap,
     drop1,
     profile_intervals,
+    robust_vcov,
     wald_test,
 )
 from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.inference.sandwich import Kind as RobustKind
 from henderson.inference.term_hypotheses import Convention, Type
 from henderson.marginal_means import MarginalMeans, emmeans
 from henderson.marginal_means.averaging import Weights
@@ -41,6 +45,7 @@ from henderson.prediction import (
 from henderson.report import criteria, tables
 from henderson.report.named_matrix import NamedMatrix
 from henderson.report.summary import Summary, summarize
+from henderson.simulated_residuals import SimulatedResiduals, simulate_residuals
 from henderson.simulation import simulate
 
 
@@ -85,17 +90,27 @@ class FittedModel:
             self.estimates, tables.coefficient_estimates(self.estimates)["location"].p_value
         )
 
-    def coefficients(self, *, level: float = 0.95, ddf: str | None = None) -> NativeTable:
+    def coefficients(
+        self, *, level: float = 0.95, ddf: str | DegreesOfFreedom | None = None
+    ) -> NativeTable:
         """All coefficients with tests and intervals; see `report.tables.coefficients`."""
         return tables.coefficients(self.estimates, level=level, ddf=ddf)
 
-    def conf_int(self, *, level: float = 0.95, ddf: str | None = None) -> NativeTable:
+    def conf_int(
+        self, *, level: float = 0.95, ddf: str | DegreesOfFreedom | None = None
+    ) -> NativeTable:
         """Wald confidence intervals; see `report.tables.confidence_intervals`."""
         return tables.confidence_intervals(self.estimates, level=level, ddf=ddf)
 
     def vcov(self, *, component: str | None = "location") -> NamedMatrix:
         """Covariance of the coefficients; see `report.tables.covariance_matrix`."""
         return tables.covariance_matrix(self.estimates, component=component)
+
+    def robust_vcov(
+        self, cluster: str | Sequence[str] | ArrayLike, *, kind: RobustKind = "CR2"
+    ) -> RobustCovariance:
+        """Cluster-robust covariance, to give as `ddf`; see `inference.robust_vcov`."""
+        return robust_vcov(self.estimates, cluster, kind=kind)
 
     # ---- tests -----------------------------------------------------------------------------
 
@@ -280,6 +295,17 @@ class FittedModel:
     ) -> Matrix:
         """Responses drawn from the model, a draw a column; see `simulation.simulate`."""
         return simulate(self.estimates, n, rng=rng, random=random)
+
+    def simulate_residuals(
+        self,
+        n: int = 250,
+        *,
+        condition: Condition = "none",
+        by: str | ArrayLike | None = None,
+        rng: np.random.Generator | int | None = None,
+    ) -> SimulatedResiduals:
+        """Uniform where the model holds; see `simulated_residuals.simulate_residuals`."""
+        return simulate_residuals(self.estimates, n, condition=condition, by=by, rng=rng)
 
     # ---- the matrices of the theory --------------------------------------------------------
 

@@ -5,16 +5,25 @@ import inspect
 import pytest
 
 import henderson as hd
-from henderson.inference import anova, bootstrap, drop1, profile_intervals, wald_test
+from henderson.inference import (
+    anova,
+    bootstrap,
+    drop1,
+    profile_intervals,
+    robust_vcov,
+    wald_test,
+)
 from henderson.marginal_means import emmeans
 from henderson.prediction import predict, residuals
 from henderson.report import tables
 from henderson.report.summary import summarize
+from henderson.simulated_residuals import simulate_residuals
 from henderson.simulation import simulate
 
 DELEGATES = {
     hd.FittedModel.coefficients: tables.coefficients,
     hd.FittedModel.conf_int: tables.confidence_intervals,
+    hd.FittedModel.robust_vcov: robust_vcov,
     hd.FittedModel.anova: anova,
     hd.FittedModel.wald_test: wald_test,
     hd.FittedModel.drop1: drop1,
@@ -27,6 +36,7 @@ DELEGATES = {
     hd.FittedModel.predict: predict,
     hd.FittedModel.residuals: residuals,
     hd.FittedModel.simulate: simulate,
+    hd.FittedModel.simulate_residuals: simulate_residuals,
     hd.FittedModel.summary: summarize,
 }
 

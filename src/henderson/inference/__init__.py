@@ -10,12 +10,14 @@ from henderson.inference.linear_functions import (
 )
 from henderson.inference.parametric_bootstrap import Bootstrap, bootstrap
 from henderson.inference.profiling import profile_intervals
+from henderson.inference.sandwich import RobustCovariance, robust_vcov
 from henderson.inference.wald import WaldTest, wald_test
 
 __all__ = [
     "Bootstrap",
     "JointTest",
     "LinearEstimates",
+    "RobustCovariance",
     "WaldTest",
     "anova",
     "bootstrap",
@@ -24,5 +26,6 @@ __all__ = [
     "joint_test",
     "linear_estimates",
     "profile_intervals",
+    "robust_vcov",
     "wald_test",
 ]

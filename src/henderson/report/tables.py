@@ -9,7 +9,12 @@ from henderson.arrays import Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
 from henderson.estimation.prediction_error import coefficients_of
-from henderson.inference.linear_functions import LinearEstimates, is_linear, linear_estimates
+from henderson.inference.linear_functions import (
+    DegreesOfFreedom,
+    LinearEstimates,
+    is_linear,
+    linear_estimates,
+)
 from henderson.prediction import NativeTable
 from henderson.report.named_matrix import NamedMatrix
 
@@ -23,7 +28,7 @@ def standard_errors(estimates: Estimates) -> dict[str, Vector]:
 
 
 def coefficient_estimates(
-    estimates: Estimates, ddf: str | None = None
+    estimates: Estimates, ddf: str | DegreesOfFreedom | None = None
 ) -> dict[str, LinearEstimates]:
     """The coefficients of each linear predictor, with their degrees of freedom.
 
@@ -55,7 +60,7 @@ def by_name(estimates: Estimates, values: Vector) -> dict[str, float]:
 
 
 def coefficients(
-    estimates: Estimates, *, level: float = 0.95, ddf: str | None = None
+    estimates: Estimates, *, level: float = 0.95, ddf: str | DegreesOfFreedom | None = None
 ) -> NativeTable:
     """The coefficients of every linear predictor, with tests and intervals.
 
@@ -69,7 +74,8 @@ def coefficients(
         How ν of the location's coefficients is found: "satterthwaite", the default for a
         Gaussian response with the identity link and one residual variance; "kenward-roger",
         which adjusts the standard errors, too; "containment", "between-within", "residual";
-        "infinite", the normal distribution, the default for other models.
+        "infinite", the normal distribution, the default for other models; or a covariance from
+        `robust_vcov`.
 
     Returns
     -------
@@ -100,7 +106,7 @@ def coefficients(
 
 
 def confidence_intervals(
-    estimates: Estimates, *, level: float = 0.95, ddf: str | None = None
+    estimates: Estimates, *, level: float = 0.95, ddf: str | DegreesOfFreedom | None = None
 ) -> NativeTable:
     """Wald confidence intervals, β̂ ± t₁₋α/₂ se.
 
