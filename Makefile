@@ -11,10 +11,11 @@ export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
 
 .PHONY: demo test lint format bench clean
 
-demo: $(VENV)/.installed  ## fit a split-plot experiment from a CSV file
+demo: $(VENV)/.installed  ## fit a split-plot experiment from a CSV file, compare its means
 	@mkdir -p build/demo
 	$(BIN)/henderson data oats --output build/demo/oats.csv
-	$(BIN)/henderson fit build/demo/oats.csv "yield ~ Variety * factor(nitro) + (1 | Block/Variety)"
+	$(BIN)/henderson fit build/demo/oats.csv "yield ~ Variety * factor(nitro) + (1 | Block/Variety)" \
+		--means nitro --means Variety
 
 test: lint  ## everything that must pass before a change is merged
 	$(BIN)/python -m pytest -n 2 -q

@@ -5,8 +5,9 @@ Exit status: 0, fitted; 1, fitted but not converged (the estimates are written a
 """
 
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -85,6 +86,13 @@ def fit_command(  # noqa: PLR0917
         list[str] | None,
         typer.Option(help="treatment, sum, helmert or poly; or FACTOR=KIND, repeatedly."),
     ] = None,
+    dispersion: Annotated[
+        str | None, typer.Option(help='Formula of the dispersion, such as "~ treatment".')
+    ] = None,
+    means: Annotated[
+        list[str] | None,
+        typer.Option(help='Marginal means with letters: "gen | nitro". May be repeated.'),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, not text.")] = False,
     output: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
 ) -> None:
@@ -99,11 +107,12 @@ def fit_command(  # noqa: PLR0917
             method=None if reml is None else ("REML" if reml else "ML"),
             weights=weights,
             offset=offset,
+            dispersion=dispersion,
             quadrature=quadrature,
             contrasts=parse_contrasts(contrasts or []),
             control=FitControl(report=report),
         )
-    write(written(model, as_json=as_json), output)
+    write(written(model, means or [], as_json=as_json), output)
     if not model.converged:
         print(f"henderson: not converged. {model.outcome}", file=sys.stderr)
         raise typer.Exit(1)
@@ -198,11 +207,30 @@ def shown_at_work(what: str) -> Iterator[Callable[[int, float], None] | None]:
         status.stop()
 
 
-def written(model: FittedModel, *, as_json: bool) -> str:
-    """The summary of a model, for people or for programs."""
+def written(model: FittedModel, means: Sequence[str], *, as_json: bool) -> str:
+    """The summary of a model and marginal means, for people or for programs."""
+    found = {spec: model.emmeans(spec) for spec in means}
     if as_json:
-        return json.dumps(machine_readable(model.estimates), indent=2, allow_nan=False)
-    return str(model.summary())
+        values = machine_readable(model.estimates)
+        if found:
+            values["means"] = {spec: as_columns(each.letters()) for spec, each in found.items()}
+        return json.dumps(values, indent=2, allow_nan=False)
+    tables = (
+        f"Marginal means of {spec}\n{each.letters_text()}" for spec, each in found.items()
+    )
+    return "\n\n".join([str(model.summary()).rstrip("\n"), *tables])
+
+
+def as_columns(table: NativeTable) -> dict[str, list]:
+    """A table as lists for JSON, in which what is not a finite number is null."""
+    columns = nw.from_native(table, eager_only=True).to_dict(as_series=False)
+    return {
+        name: [
+            None if isinstance(value, float) and not math.isfinite(value) else value
+            for value in values
+        ]
+        for name, values in columns.items()
+    }
 
 
 def write(text: str, output: Path | None) -> None:

@@ -231,3 +231,42 @@ def test_parquet_without_its_package_says_what_to_install(
     ran = Ran(capsys, "fit", str(tmp_path / "table.parquet"), SLEEP)
     assert ran.status == 2
     assert "pip install 'henderson[parquet]'" in ran.err
+
+
+def test_marginal_means_with_letters_follow_the_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "oats.csv"
+    path.write_text(hd.datasets.read_text("oats"), encoding="utf-8")
+    formula = "yield ~ Variety + factor(nitro) + (1 | Block/Variety)"
+    model = hd.fit(formula, pd.read_csv(path))
+    options = ("fit", str(path), formula, "--means", "nitro", "--means", "Variety")
+
+    text = Ran(capsys, *options).out
+    assert text.startswith(str(model.summary()).rstrip("\n"))
+    for spec in ("nitro", "Variety"):
+        assert f"Marginal means of {spec}\n{model.emmeans(spec).letters_text()}" in text
+
+    record = json.loads(Ran(capsys, *options, "--json").out)
+    assert list(record["means"]) == ["nitro", "Variety"]
+    letters = model.emmeans("nitro").letters()
+    assert record["means"]["nitro"]["letters"] == list(letters["letters"])
+    assert record["means"]["nitro"]["estimate"] == pytest.approx(list(letters["estimate"]))
+
+
+def test_a_mean_of_what_is_no_factor_of_the_model_ends_with_status_2(
+    sleep_csv: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = Ran(capsys, "fit", sleep_csv, SLEEP, "--means", "Dose")
+    assert ran.status == 2
+    assert "Dose" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_the_dispersion_formula_reaches_the_fit(
+    sleep_csv: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    formula = "Reaction ~ Days + (1 | Subject)"
+    ran = Ran(capsys, "fit", sleep_csv, formula, "--ml", "--dispersion", "~ Days", "--json")
+    model = hd.fit(formula, pd.read_csv(sleep_csv), method="ML", dispersion="~ Days")
+    assert json.loads(ran.out)["log_likelihood"] == pytest.approx(model.llf)

@@ -187,6 +187,25 @@ class MarginalMeans:
         )
         return native(self.rows, columns)
 
+    def letters_text(self, *, adjust: str = "tukey", alpha: float = 0.05) -> str:
+        """The table of `letters` as it is printed, with what it says.
+
+        Parameters
+        ----------
+        adjust, alpha
+            As in `letters`.
+
+        Returns
+        -------
+        str
+            Lines of text.
+        """
+        columns = letter_columns(
+            self.rows, adjust=adjust, alpha=alpha, order="ascending", sweep=False
+        )
+        said = f"Means with a letter in common do not differ ({adjust}, {alpha:g})."
+        return text_table(columns, (*self._notes(), said))
+
     def p_matrix(self, *, adjust: str = "tukey") -> NativeTable:
         """P-values of all pairs as a matrix.
 

@@ -219,7 +219,7 @@ def convergence_section(estimates: Estimates) -> Section:
     )
     evidence = (
         f"largest scaled gradient {found.gradient:.1e}, {curvature}"
-        f"{found.evaluations} evaluations"
+        f"{found.evaluations} evaluation{'s' if found.evaluations != 1 else ''}"
     )
     return Section(
         lines=(
