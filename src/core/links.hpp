@@ -187,4 +187,46 @@ private:
     }
 };
 
+// mu = exp(-e^-eta): the complementary log-log link with success and failure exchanged.
+struct LoglogLink {
+    static constexpr const char* name = "loglog";
+    static bool proper(double) { return true; }
+    template <class J>
+    HENDERSON_INLINE static J log_mean(const J& eta) { return CloglogLink::log_complement(-eta); }
+    template <class J>
+    HENDERSON_INLINE static J log_complement(const J& eta) { return CloglogLink::log_mean(-eta); }
+    template <class J>
+    HENDERSON_INLINE static J bernoulli(double y, double n, const J& eta) {
+        return bernoulli_from_logs<LoglogLink>(y, n, eta);
+    }
+};
+
+// mu = 1 / 2 + atan(eta) / pi, the angle of (-eta, 1) over pi.
+struct CauchitLink {
+    static constexpr const char* name = "cauchit";
+    static bool proper(double) { return true; }
+    // With s = 1 / (1 + eta^2) and m = mu' / mu, of which mu' = s / pi:
+    // f' = m, f'' = -m (2 eta s + m), f''' = m (6 eta^2 s^2 - 2 s^2 + 6 eta s m + 2 m^2).
+    template <unsigned A, int O>
+    HENDERSON_INLINE static Jet<A, O> log_mean(const Jet<A, O>& eta) {
+        const double x = eta.value, angle = std::atan2(1.0, -x);
+        Taylor<O> f;
+        f[0] = x > 0.0 ? std::log1p(-std::atan2(1.0, x) / M_PI) : std::log(angle / M_PI);
+        if constexpr (O >= 1) {
+            const double s = 1.0 / (1.0 + x * x), t = x * s, m = s / angle;
+            f[1] = m;
+            if constexpr (O >= 2) f[2] = -m * (2.0 * t + m);
+            if constexpr (O >= 3)
+                f[3] = m * (6.0 * t * t - 2.0 * s * s + m * (6.0 * t + 2.0 * m));
+        }
+        return compose(f, eta);
+    }
+    template <class J>
+    HENDERSON_INLINE static J log_complement(const J& eta) { return log_mean(-eta); }
+    template <class J>
+    HENDERSON_INLINE static J bernoulli(double y, double n, const J& eta) {
+        return bernoulli_from_logs<CauchitLink>(y, n, eta);
+    }
+};
+
 }  // namespace henderson

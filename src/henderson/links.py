@@ -206,10 +206,72 @@ class CLogLog(Link):
             )
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class LogLog(Link):
+    """Log-log: g(μ) = −log(−log μ), for 0 < μ < 1; cloglog of the other outcome."""
+
+    name = "loglog"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = −log(−log μ)."""
+        with np.errstate(divide="ignore"):
+            return -np.log(-np.log(mu))
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """With a = e^−η: h = e^−a, h′ = a e^−a, h″ = (a − 1) h′, h‴ = (1 − 3a + a²) h′."""
+        with np.errstate(under="ignore"):
+            a = np.exp(np.minimum(-eta, 300.0))  # all derivatives are 0 long before
+            dmu = a * np.exp(-a)
+            return InverseLink(
+                mu=np.exp(-a),
+                dmu=dmu,
+                d2mu=(a - 1.0) * dmu,
+                d3mu=(1.0 - 3.0 * a + a * a) * dmu,
+                complement=-np.expm1(-a),
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cauchit(Link):
+    """g(μ) = tan(π(μ − ½)), for 0 < μ < 1: the quantiles of the Cauchy distribution."""
+
+    name = "cauchit"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = −1 / tan(πμ)."""
+        with np.errstate(divide="ignore"):
+            return -1.0 / np.tan(np.pi * mu)
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """With s = 1 / (1 + η²): h′ = s/π, h″ = −2ηs h′, h‴ = (6η²s² − 2s²) h′."""
+        with np.errstate(over="ignore", under="ignore"):
+            s = 1.0 / (1.0 + eta * eta)
+            t, dmu = eta * s, s / np.pi
+            return InverseLink(
+                mu=np.arctan2(1.0, -eta) / np.pi,
+                dmu=dmu,
+                d2mu=-2.0 * t * dmu,
+                d3mu=(6.0 * t * t - 2.0 * s * s) * dmu,
+                complement=np.arctan2(1.0, eta) / np.pi,
+            )
+
+
 LINKS: Mapping[str, Link] = MappingProxyType(
     {
         link.name: link
-        for link in (Identity(), Log(), Logit(), Probit(), CLogLog(), Inverse(), Sqrt())
+        for link in (
+            Identity(),
+            Log(),
+            Logit(),
+            Probit(),
+            CLogLog(),
+            LogLog(),
+            Cauchit(),
+            Inverse(),
+            Sqrt(),
+        )
     }
 )
 
@@ -220,7 +282,8 @@ def link_named(name: str) -> Link:
     Parameters
     ----------
     name : str
-        One of "identity", "log", "logit", "probit", "cloglog", "inverse", "sqrt".
+        One of "identity", "log", "logit", "probit", "cloglog", "loglog", "cauchit",
+        "inverse", "sqrt".
 
     Returns
     -------

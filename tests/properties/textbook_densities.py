@@ -23,11 +23,14 @@ INVERSE_LINKS: dict[str, Callable[[mpf], mpf]] = {
     "logit": lambda eta: 1 / (1 + mp.exp(-eta)),
     "probit": lambda eta: mp.erfc(-eta / mp.sqrt(2)) / 2,
     "cloglog": lambda eta: -mp.expm1(-mp.exp(eta)),
+    "loglog": lambda eta: mp.exp(-mp.exp(-eta)),
+    "cauchit": lambda eta: mp.mpf(1) / 2 + mp.atan(eta) / mp.pi,
 }
 COMPLEMENTS: dict[str, Callable[[mpf], mpf]] = {
     "logit": lambda eta: 1 / (1 + mp.exp(eta)),
     "probit": lambda eta: mp.erfc(eta / mp.sqrt(2)) / 2,
     "cloglog": lambda eta: mp.exp(-mp.exp(eta)),
+    "loglog": lambda eta: -mp.expm1(-mp.exp(-eta)),
 }
 
 

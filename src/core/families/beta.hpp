@@ -15,7 +15,7 @@ template <int Order>
 struct Beta {
     static constexpr const char* name = "beta";
     static constexpr int predictors = 2;
-    using Links = LinkList<LogitLink, ProbitLink, CloglogLink>;
+    using Links = LinkList<LogitLink, ProbitLink, CloglogLink, LoglogLink, CauchitLink>;
 
     explicit Beta(const double*) {}
 

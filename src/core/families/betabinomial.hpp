@@ -17,7 +17,7 @@ template <int Order>
 struct BetaBinomial {
     static constexpr const char* name = "betabinomial";
     static constexpr int predictors = 2;
-    using Links = LinkList<LogitLink, ProbitLink, CloglogLink>;
+    using Links = LinkList<LogitLink, ProbitLink, CloglogLink, LoglogLink, CauchitLink>;
 
     explicit BetaBinomial(const double*) {}
 

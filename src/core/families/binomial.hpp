@@ -10,7 +10,8 @@ template <int Order>
 struct Binomial {
     static constexpr const char* name = "binomial";
     static constexpr int predictors = 1;
-    using Links = LinkList<LogitLink, ProbitLink, CloglogLink, LogLink, IdentityLink>;
+    using Links = LinkList<LogitLink, ProbitLink, CloglogLink, LoglogLink, CauchitLink,
+                           LogLink, IdentityLink>;
 
     explicit Binomial(const double*) {}
 

@@ -18,7 +18,7 @@ class Beta(Family):
     """Proportions strictly between 0 and 1, with shapes μφ and (1 − μ)φ.
 
     E(y) = μ, Var(y) = μ(1 − μ) / (1 + φ): φ is a precision, dispersion predictor log φ.
-    0 < y < 1. Links: logit (default), probit, cloglog.
+    0 < y < 1. Links: logit (default), probit, cloglog, loglog, cauchit.
 
     Notes
     -----
@@ -31,7 +31,7 @@ class Beta(Family):
     """
 
     name = "beta"
-    links = ("logit", "probit", "cloglog")
+    links = ("logit", "probit", "cloglog", "loglog", "cauchit")
     dispersion_label = "precision φ, with variance μ(1 − μ)/(1 + φ)"
 
     def variance(self, eta: Matrix, size: Vector) -> Vector:

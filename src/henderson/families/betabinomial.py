@@ -22,7 +22,7 @@ class BetaBinomial(Family):
 
     E(y / size) = μ, Var(y / size) = μ(1 − μ) / size × (1 + (size − 1) / (φ + 1)): φ is a
     precision, dispersion predictor log φ. Binomial as φ grows. y in 0, 1, ..., size.
-    Links: logit (default), probit, cloglog.
+    Links: logit (default), probit, cloglog, loglog, cauchit.
 
     Notes
     -----
@@ -35,7 +35,7 @@ class BetaBinomial(Family):
     """
 
     name = "betabinomial"
-    links = ("logit", "probit", "cloglog")
+    links = ("logit", "probit", "cloglog", "loglog", "cauchit")
     discrete = True
     counts_trials = True
     dispersion_label = "precision φ of the beta distribution of the probability"

@@ -21,7 +21,7 @@ class Binomial(Family):
     """y successes in `size` trials, with probability μ each; no dispersion parameter.
 
     E(y / size) = μ, Var(y / size) = μ(1 − μ) / size. y in 0, 1, ..., size.
-    Links: logit (default), probit, cloglog, log, identity.
+    Links: logit (default), probit, cloglog, loglog, cauchit, log, identity.
 
     Examples
     --------
@@ -30,10 +30,10 @@ class Binomial(Family):
     """
 
     name = "binomial"
-    links = ("logit", "probit", "cloglog", "log", "identity")
+    links = ("logit", "probit", "cloglog", "loglog", "cauchit", "log", "identity")
     discrete = True
     counts_trials = True
-    concave_links = frozenset(links)
+    concave_links = frozenset(links) - {"cauchit"}
 
     @property
     def predictors(self) -> tuple[str, ...]:
