@@ -13,6 +13,7 @@ from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
 from henderson.inference import anova, compare
 from henderson.marginal_means import emmeans, emtrends
+from henderson.simulated_residuals import simulate_residuals
 
 __all__ = [
     "DataError",
@@ -29,4 +30,5 @@ __all__ = [
     "emtrends",
     "families",
     "fit",
+    "simulate_residuals",
 ]

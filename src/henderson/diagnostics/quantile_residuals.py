@@ -1,0 +1,180 @@
+"""Where each observation lies among responses drawn from the model, as a residual.
+
+    r = lo + U (hi − lo),   lo = #{y* < y} / S,   hi = #{y* ≤ y} / S,   U uniform on (0, 1)
+
+S responses y* are drawn from the model. If it is right, r is uniform on (0, 1) whatever the
+family; U breaks the ties of a discrete response.
+
+Sources: Dunn & Smyth (1996), J. Comput. Graph. Stat. 5(3), 236–244; Smith (1985), J.
+Forecasting 4, 283–291.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from henderson.arrays import Codes, Matrix, Vector
+from henderson.design import ModelFrame
+from henderson.design.columns import Variable, read_array
+from henderson.design.factors import Factor, factorize
+from henderson.errors import DataError, ModelError, did_you_mean
+from henderson.estimation.estimates import Estimates
+from henderson.families import Response
+from henderson.prediction import all_predictors, check_choice, residuals
+from henderson.simulation import draw_predictor
+
+Condition = Literal["none", "random"]
+
+FEW_ROWS = 500  # up to here the draws themselves are kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantileResiduals:
+    """n observations against S draws of them; on the scale of y, or numbers of successes."""
+
+    values: Vector  # (n,), in [0, 1]: 0 is below, 1 above all draws
+    lower: Vector  # (n,), share of the draws below y
+    upper: Vector  # (n,), share of the draws at or below y
+    observed: Vector  # (n,)
+    fitted: Vector  # (n,), means at b = 0, or at the conditional modes for "random"
+    discrete: bool
+    variance: float  # of y − fitted
+    drawn_variance: Vector  # (S,), the same of each draw
+    zeros: int  # in y
+    drawn_zeros: Vector  # (S,), the same of each draw
+    draws: Matrix | None  # (n, S), where n is at most 500
+    pearson: tuple[float, int] | None = None  # sum of squares, residual degrees of freedom
+    frame: ModelFrame | None = None
+    group: Codes | None = None  # (rows,), where rows were added up
+
+    @property
+    def n_draws(self) -> int:
+        """S."""
+        return len(self.drawn_zeros)
+
+
+def quantile_residuals(
+    estimates: Estimates,
+    n: int,
+    condition: Condition,
+    by: str | ArrayLike | None,
+    rng: np.random.Generator,
+) -> QuantileResiduals:
+    """The residuals of a fit; one response is held at a time, so that memory is O(rows)."""
+    check_choice("condition", condition, ("none", "random"))
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
+        raise ModelError(f"n={n!r} is not a number of draws. Give a whole number, 2 or more.")
+    family, response = estimates.family, estimates.response
+    scale = response.size if family.counts_trials else np.ones(response.y.size)
+    eta = all_predictors(estimates)
+    if condition == "none":
+        eta = np.column_stack([each.fixed_eta for each in estimates.predictors.values()])
+    group = None if by is None else _groups(estimates.frame, by)
+    found = against_draws(
+        _summed(scale * family.observed(response), group),
+        (_summed(scale * y, group) for y in _drawn(estimates, n, condition, rng)),
+        _summed(scale * family.mean(eta), group),
+        discrete=family.discrete,
+        rng=rng,
+    )
+    pearson = None
+    if group is None:
+        sum_of_squares = float(np.sum(residuals(estimates, kind="pearson") ** 2))
+        pearson = (sum_of_squares, response.y.size - estimates.n_parameters)
+    return replace(found, pearson=pearson, frame=estimates.frame, group=group)
+
+
+def against_draws(
+    observed: Vector,
+    draws: Iterable[Vector],
+    fitted: Vector,
+    *,
+    discrete: bool,
+    rng: np.random.Generator,
+) -> QuantileResiduals:
+    """The residuals of `observed` (n,) against S `draws` of it, each (n,), taken in turn."""
+    below, at_most = np.zeros((2, observed.size), dtype=np.int64)
+    variances, zeros, kept = [], [], []
+    for y in draws:
+        below += y < observed
+        at_most += y <= observed
+        variances.append(np.var(y - fitted, ddof=1))
+        zeros.append(np.count_nonzero(y == 0.0))
+        if observed.size <= FEW_ROWS:
+            kept.append(y)
+    lower, upper = below / len(zeros), at_most / len(zeros)
+    return QuantileResiduals(
+        values=within(lower, upper, rng.random(observed.size)),
+        lower=lower,
+        upper=upper,
+        observed=observed,
+        fitted=fitted,
+        discrete=discrete,
+        variance=float(np.var(observed - fitted, ddof=1)),
+        drawn_variance=np.array(variances),
+        zeros=int(np.count_nonzero(observed == 0.0)),
+        drawn_zeros=np.array(zeros, dtype=np.float64),
+        draws=np.column_stack(kept) if kept else None,
+    )
+
+
+def within(lower: Vector, upper: Vector, uniform: Vector) -> Vector:
+    """lo + U (hi − lo), all (n,)."""
+    return lower + uniform * (upper - lower)
+
+
+def variable_of(
+    frame: ModelFrame | None, given: str | ArrayLike, name: str, rows: int
+) -> Variable:
+    """A variable of the model by its name, or one value a row; (rows,), the rows used."""
+    if isinstance(given, str):
+        variables = {} if frame is None else frame.variables
+        if given not in variables:
+            raise DataError(
+                f"{name}={given!r} is not a variable of the model. "
+                f"{did_you_mean(given, list(variables))}Give one of "
+                f"{', '.join(map(repr, variables))}, or the values themselves, one a row."
+            )
+        return variables[given]
+    values = np.asarray(given)
+    if frame is not None and values.shape == (frame.n_given,):
+        values = values[frame.rows]
+    if values.shape != (rows,):
+        raise DataError(
+            f"{name}= has shape {values.shape} and the model used {rows} rows. "
+            "Give one value for each row of the table."
+        )
+    return read_array(values, name)
+
+
+def _drawn(
+    estimates: Estimates, n: int, condition: Condition, rng: np.random.Generator
+) -> Iterator[Vector]:
+    family, size = estimates.family, estimates.response.size
+    eta = all_predictors(estimates)
+    for _ in range(n):
+        if condition == "none":
+            columns = [draw_predictor(each, rng) for each in estimates.predictors.values()]
+            eta = np.column_stack(columns)
+        yield family.observed(Response.of(family.simulate(size, eta, rng), size))
+
+
+def _groups(frame: ModelFrame, by: str | ArrayLike) -> Codes:
+    """Which group each row is in, from 0; shape (rows,)."""
+    values = variable_of(frame, by, "by", frame.n)
+    factor = values if isinstance(values, Factor) else factorize(values)
+    found, codes = np.unique(factor.codes, return_inverse=True)
+    missing = int(factor.missing.sum())
+    if missing or len(found) < 2:
+        raise DataError(
+            f"by= has {len(found)} groups and {missing} rows without one. "
+            "Give a column with two groups or more and no missing values."
+        )
+    return codes.reshape(-1).astype(np.int32)
+
+
+def _summed(y: Vector, group: Codes | None) -> Vector:
+    return y if group is None else np.bincount(group, weights=y).astype(np.float64)

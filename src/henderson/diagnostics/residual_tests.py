@@ -1,0 +1,321 @@
+"""Tests of quantile residuals: each a statistic, a p-value and a sentence."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import chdtr, chdtrc, gammaln, kolmogorov, ndtr
+
+from henderson.arrays import Vector
+from henderson.design.factors import Factor
+from henderson.diagnostics.quantile_residuals import FEW_ROWS, QuantileResiduals, variable_of
+from henderson.errors import DataError, ModelError
+from henderson.prediction import check_choice
+
+Alternative = Literal["two-sided", "greater", "less"]
+ALTERNATIVES = ("two-sided", "greater", "less")
+DOUBTFUL = 0.05  # p-values below it are called evidence
+
+_BOOTSTRAPS = 100
+_BINS = 8  # of the predictions
+_BLOCK = 2_000_000  # distances held at a time
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualTest:
+    """What a test found."""
+
+    name: str
+    statistic: float
+    p_value: float
+    finding: str
+    finest: float = 1e-4  # the smallest p-value to tell from 0
+
+    @property
+    def p_in_words(self) -> str:
+        """The p-value, or what it is below: one by draws is no finer than their number."""
+        small = self.p_value < self.finest
+        return f"p < {self.finest:.4g}" if small else f"p = {self.p_value:.4f}"
+
+    @property
+    def sentence(self) -> str:
+        """What was found, and whether it speaks against the model at 5 %."""
+        verdict = "evidence" if self.p_value < DOUBTFUL else "no evidence"
+        return f"{self.finding}: {verdict} against the model ({self.p_in_words})."
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def uniformity(found: QuantileResiduals) -> ResidualTest:
+    """The Kolmogorov-Smirnov test of uniform residuals; D is the largest distance.
+
+    Exact below 100 residuals without ties, asymptotic otherwise.
+    """
+    x = np.sort(found.values)
+    n = x.size
+    steps = np.arange(n + 1) / n
+    D = float(max(np.max(steps[1:] - x), np.max(x - steps[:-1])))
+    exact = n < 100 and np.all(np.diff(x) > 0.0)
+    p = _exact_kolmogorov(D, n) if exact else float(kolmogorov(np.sqrt(n) * D))
+    return ResidualTest("uniformity", D, p, f"Residuals are at most {D:.3g} from uniform")
+
+
+def dispersion(
+    found: QuantileResiduals,
+    *,
+    kind: Literal["simulation", "pearson"] = "simulation",
+    alternative: Alternative | None = None,
+) -> ResidualTest:
+    """The variance of y around its mean against that of the draws, or Pearson's chi-square.
+
+    "simulation": Var(y − m) over the mean of Var(y* − m), two-sided unless told. "pearson": the
+    sum of squared Pearson residuals at the conditional modes over its degrees of freedom. With
+    random effects that is too small, so only "greater", the default, is to be trusted.
+    """
+    check_choice("kind", kind, ("simulation", "pearson"))
+    if kind == "simulation":
+        expected = float(np.mean(found.drawn_variance))
+        ratio = _ratio(found.variance, expected)
+        p = _rank_p(found.variance, found.drawn_variance, alternative or "two-sided")
+        text = f"The response varies {ratio:.3g} times as much as the model's draws"
+        return ResidualTest("dispersion", ratio, p, text, _finest(found, alternative))
+    if found.pearson is None or found.pearson[1] < 1:
+        raise ModelError(
+            "Pearson's dispersion needs single rows and residual degrees of freedom. "
+            'Simulate the residuals without by=, or take kind="simulation".'
+        )
+    total, df = found.pearson
+    tails: dict[str, float] = {
+        "greater": float(chdtrc(df, total)),
+        "less": float(chdtr(df, total)),
+    }
+    side = alternative or "greater"
+    check_choice("alternative", side, ALTERNATIVES)
+    p = min(1.0, 2.0 * min(tails.values())) if side == "two-sided" else tails[side]
+    text = f"Squared Pearson residuals are {total / df:.3g} per degree of freedom"
+    return ResidualTest("dispersion", total / df, p, text)
+
+
+def zero_inflation(
+    found: QuantileResiduals, *, alternative: Alternative = "two-sided"
+) -> ResidualTest:
+    """Zeros observed over the mean number of zeros in the draws."""
+    expected = float(np.mean(found.drawn_zeros))
+    p = _rank_p(found.zeros, found.drawn_zeros, alternative)
+    text = f"There are {found.zeros} zeros where the model expects {expected:.4g}"
+    ratio = _ratio(found.zeros, expected)
+    return ResidualTest("zero inflation", ratio, p, text, _finest(found, alternative))
+
+
+def outliers(
+    found: QuantileResiduals,
+    *,
+    kind: Literal["binomial", "bootstrap"] | None = None,
+    rng: np.random.Generator | int | None = None,
+) -> ResidualTest:
+    """Observations outside all draws, against how many there should be.
+
+    "binomial": the exact test of their number k out of n at probability 2 / (S + 1).
+    "bootstrap": draws take the place of the response, each against others. None: "bootstrap"
+    for discrete responses of at most 500 rows, where the first is wrong.
+    """
+    check_choice("kind", kind, (None, "binomial", "bootstrap"))
+    few = found.draws is not None
+    if kind == "bootstrap" or (kind is None and found.discrete and few):
+        return _bootstrapped_outliers(found, np.random.default_rng(rng))
+    n, probability = found.values.size, 1.0 / (found.n_draws + 1)
+    k = int(np.sum(found.values < probability) + np.sum(found.values > 1.0 - probability))
+    text = f"{k} observations of {n} are outside all draws, expected are "
+    text += f"{2.0 * probability * n:.3g}"
+    return ResidualTest("outliers", float(k), _binomial_p(k, n, 2.0 * probability), text)
+
+
+def quantiles(found: QuantileResiduals) -> ResidualTest:
+    """Quarters of the residuals along the predictions, by Pearson's chi-square.
+
+        X² = Σ (O − E)² / E ~ χ² with 3 × bins degrees of freedom
+
+    The rows are cut into up to 8 bins of equal size by rank of prediction; in each, a fourth of
+    the residuals should be in each quarter of (0, 1).
+    """
+    n = found.values.size
+    if n < 40:
+        raise ModelError(f"{n} residuals are too few for quarters in bins. It takes 40.")
+    bins = min(_BINS, n // 20)
+    bin_of = np.minimum((ranks(found.fitted) * bins).astype(np.int64), bins - 1)
+    quarter = np.minimum((4.0 * found.values).astype(np.int64), 3)
+    counts = np.bincount(4 * bin_of + quarter, minlength=4 * bins).reshape(bins, 4)
+    counts = counts[counts.sum(axis=1) > 0]  # ties can leave a bin empty
+    expected = counts.sum(axis=1, keepdims=True) / 4.0
+    chi2 = float(np.sum((counts - expected) ** 2 / expected))
+    df = 3 * len(counts)
+    text = f"Quarters of the residuals along the predictions: chi-square {chi2:.4g}, {df} df"
+    return ResidualTest("quantiles", chi2, float(chdtrc(df, chi2)), text)
+
+
+def temporal_autocorrelation(found: QuantileResiduals, time: str | ArrayLike) -> ResidualTest:
+    """Durbin and Watson's d of the residuals in order of `time`, whose values must differ.
+
+        d = Σ (eₜ − eₜ₋₁)² / Σ eₜ²,   E d = 2,   e = r − mean(r)
+
+    By the normal approximation. Source: Durbin & Watson (1950), Biometrika 37, 409–428.
+    """
+    times = _per_residual(found, time, "time")
+    n = times.size
+    order = np.argsort(times)
+    if n < 4 or np.any(times[order][1:] == times[order][:-1]):
+        raise DataError(
+            "time= needs four different times or more, each only once. Where several rows "
+            "share a time, add them up: simulate_residuals(by=...)."
+        )
+    e = _centred(found)[order]
+    d = float(np.sum(np.diff(e) ** 2) / np.sum(e**2))
+    total = 2.0 * (n - 1)  # trace of the differences' matrix; of its square below
+    squares = 6.0 * n - 8.0
+    variance = 2.0 * ((n - 1) * squares - total**2) / ((n - 1) ** 2 * (n + 1))
+    p = 2.0 * float(ndtr(-abs(d - 2.0) / np.sqrt(variance)))
+    text = f"Durbin-Watson of the residuals in time is {d:.3g}, 2 without autocorrelation"
+    return ResidualTest("temporal autocorrelation", d, p, text)
+
+
+def spatial_autocorrelation(
+    found: QuantileResiduals, x: str | ArrayLike, y: str | ArrayLike
+) -> ResidualTest:
+    """Moran's I of the residuals at places (x, y), weights 1 / distance, summing to 1 a row.
+
+        I = Σᵢⱼ wᵢⱼ eᵢ eⱼ / Σ eᵢ²,   E I = −1 / (n − 1)
+
+    By the normal approximation, with the variance under permutation. Takes time O(n²), memory
+    O(n). Source: Cliff & Ord (1981), Spatial Processes, chapter 2.
+    """
+    places = np.column_stack([_per_residual(found, x, "x"), _per_residual(found, y, "y")])
+    n, e = len(places), _centred(found)
+    if n < 4 or len(np.unique(places, axis=0)) < n:
+        raise DataError(
+            "x= and y= need four different places or more, each only once. Where several rows "
+            "share a place, add them up: simulate_residuals(by=...)."
+        )
+    size = max(1, _BLOCK // n)
+    blocks = [slice(start, start + size) for start in range(0, n, size)]
+    row_sum = np.concatenate([_closeness(places, rows).sum(axis=1) for rows in blocks])
+    product, s1, column_sum = 0.0, 0.0, np.zeros(n)
+    for rows in blocks:
+        near = _closeness(places, rows)
+        w = near / row_sum[rows, None]
+        product += float(e[rows] @ (w @ e))
+        s1 += 0.5 * float(np.sum((w + near / row_sum) ** 2))
+        column_sum += w.sum(axis=0)
+    s2 = float(np.sum((1.0 + column_sum) ** 2))
+    squares = float(e @ e)
+    kurtosis = n * float(np.sum(e**4)) / squares**2
+    mean = -1.0 / (n - 1)
+    second = n * ((n**2 - 3 * n + 3) * s1 - n * s2 + 3 * n**2)
+    second -= kurtosis * (n * (n - 1) * s1 - 2 * n * s2 + 6 * n**2)
+    variance = second / ((n - 1) * (n - 2) * (n - 3) * n**2) - mean**2
+    moran = product / squares
+    p = 2.0 * float(ndtr(-abs(moran - mean) / np.sqrt(variance)))
+    text = f"Moran's I of the residuals in space is {moran:.3g}, expected {mean:.3g}"
+    return ResidualTest("spatial autocorrelation", moran, p, text)
+
+
+def ranks(values: Vector) -> Vector:
+    """Ranks over n, ties at their mean: (0, 1], shape (n,)."""
+    _, code, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return ((last - 0.5 * (count - 1)) / values.size)[code.reshape(-1)]
+
+
+def _finest(found: QuantileResiduals, alternative: Alternative | None) -> float:
+    """The smallest p-value above 0 by the share of draws."""
+    return (2.0 if alternative in (None, "two-sided") else 1.0) / found.n_draws
+
+
+def _ratio(observed: float, expected: float) -> float:
+    return observed / expected if expected > 0.0 else np.nan
+
+
+def _rank_p(observed: float, drawn: Vector, alternative: Alternative) -> float:
+    """The share of draws at least as extreme; two-sided: twice the smaller one."""
+    check_choice("alternative", alternative, ALTERNATIVES)
+    less, greater = float(np.mean(drawn <= observed)), float(np.mean(drawn >= observed))
+    if alternative == "two-sided":
+        return min(1.0, 2.0 * min(less, greater))
+    return greater if alternative == "greater" else less
+
+
+def _bootstrapped_outliers(found: QuantileResiduals, rng: np.random.Generator) -> ResidualTest:
+    if found.draws is None:
+        raise ModelError(
+            f'kind="bootstrap" is for at most {FEW_ROWS} rows, and there are '
+            f'{found.values.size}. Take kind="binomial".'
+        )
+    S = found.n_draws
+    frequencies = np.empty(min(_BOOTSTRAPS, S))
+    for b in range(frequencies.size):
+        others = rng.integers(0, S - 1, S)
+        chosen = found.draws[:, others + (others >= b)]
+        y = found.draws[:, b]
+        frequencies[b] = np.mean((y < chosen.min(axis=1)) | (y > chosen.max(axis=1)))
+    frequency = float(np.mean((found.upper == 0.0) | (found.lower == 1.0)))
+    text = f"{frequency:.3%} of the observations are outside all draws, expected are "
+    text += f"{np.mean(frequencies):.3%}"
+    p = _rank_p(frequency, frequencies, "two-sided")
+    return ResidualTest("outliers", frequency, p, text, 2.0 / frequencies.size)
+
+
+def _binomial_p(k: int, n: int, probability: float) -> float:
+    """Exact two-sided: the outcomes no more likely than k."""
+    i = np.arange(n + 1)
+    log_choices = gammaln(n + 1.0) - gammaln(i + 1.0) - gammaln(n - i + 1.0)
+    density = np.exp(log_choices + i * np.log(probability) + (n - i) * np.log1p(-probability))
+    return min(1.0, float(density[density <= density[k] * (1.0 + 1e-7)].sum()))
+
+
+def _exact_kolmogorov(D: float, n: int) -> float:
+    """P(Dₙ ≥ D), as one entry of the n-th power of a matrix.
+
+    Source: Marsaglia, Tsang & Wang (2003), J. Stat. Software 8(18).
+    """
+    k = int(n * D) + 1
+    m, h = 2 * k - 1, k - n * D
+    powers = h ** np.arange(1, m + 1)
+    H = np.tril(np.ones((m, m)), 1)
+    H[:, 0] -= powers
+    H[-1] -= powers[::-1]
+    H[-1, 0] += max(0.0, 2.0 * h - 1.0) ** m
+    i, j = np.indices((m, m))
+    H /= np.exp(gammaln(np.maximum(i - j + 1, 0) + 1.0))
+    power = np.linalg.matrix_power(H / n, n)[k - 1, k - 1]  # over n: entries stay in range
+    return float(np.clip(1.0 - power * np.exp(gammaln(n + 1.0)), 0.0, 1.0))
+
+
+def _centred(found: QuantileResiduals) -> Vector:
+    return found.values - np.mean(found.values)
+
+
+def _per_residual(found: QuantileResiduals, given: str | ArrayLike, name: str) -> Vector:
+    """Numbers, one a residual: of grouped residuals the mean over the rows of each."""
+    rows = found.values.size if found.group is None else found.group.size
+    values = variable_of(found.frame, given, name, rows)
+    if isinstance(values, Factor):
+        values = values.keys[values.codes]
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{name}= has values that are not numbers. Give numbers.") from None
+    if not np.all(np.isfinite(values)):
+        raise DataError(f"{name}= has values that are missing or infinite. Give numbers.")
+    if found.group is None:
+        return values
+    return np.bincount(found.group, weights=values) / np.bincount(found.group)
+
+
+def _closeness(places: Vector, rows: slice) -> Vector:
+    """1 / distance of some places to all, 0 to themselves."""
+    apart = places[rows, None, :] - places[None, :, :]
+    distance = np.hypot(apart[..., 0], apart[..., 1])
+    at = np.arange(len(distance))
+    distance[at, at + rows.start] = np.inf
+    return 1.0 / distance

@@ -1,0 +1,1 @@
+"""Pictures: a function from a table to axes for each; Matplotlib is loaded on use."""
