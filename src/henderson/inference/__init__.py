@@ -11,6 +11,7 @@ from henderson.inference.linear_functions import (
 from henderson.inference.parametric_bootstrap import Bootstrap, bootstrap
 from henderson.inference.profiling import profile_intervals
 from henderson.inference.sandwich import RobustCovariance, robust_vcov
+from henderson.inference.variance_profiles import profile_variances
 from henderson.inference.wald import WaldTest, wald_test
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "joint_test",
     "linear_estimates",
     "profile_intervals",
+    "profile_variances",
     "robust_vcov",
     "wald_test",
 ]

@@ -56,7 +56,7 @@ class Profile:
         """c with ζ(c) = z; infinite where ζ stays nearer 0."""
         p = self.estimates.location.beta.size
         se = float(np.sqrt(self.estimates.vcov[:p, :p][self.j, self.j]))
-        step = _step_to(
+        step = step_to(
             lambda steps: self.zeta(self.estimate + steps * se), z, self._farthest(se)
         )
         return self.estimate + step * se
@@ -129,7 +129,7 @@ def profile_intervals(
     )
 
 
-def _step_to(zeta: Callable[[float], float], z: float, farthest: float) -> float:
+def step_to(zeta: Callable[[float], float], z: float, farthest: float) -> float:
     """The step where an increasing ζ with ζ(0) = 0 and slope near 1 is z.
 
     By the secant through the last two points, kept between the ends of a bracket.

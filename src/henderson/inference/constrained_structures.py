@@ -1,0 +1,99 @@
+"""Unstructured covariances in which a standard deviation or a correlation is held fixed."""
+
+# ruff: noqa: D102  (methods are documented once, on the base class)
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.covariance import CovarianceStructure
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FixedScale(CovarianceStructure):
+    """`base` with one element of θ, a standard deviation, held at `value`.
+
+    The element keeps its place in θ, where it moves nothing: a term of one effect would be left
+    without parameters.
+    """
+
+    base: CovarianceStructure
+    element: int
+    effect: int  # whose standard deviation it is
+    value: float
+    keyword: ClassVar[str] = "fixed_scale"  # pyright: ignore[reportIncompatibleVariableOverride]
+    description: ClassVar[str] = "with a standard deviation held fixed"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def n_parameters(self, k: int) -> int:
+        return self.base.n_parameters(k)
+
+    def factor(self, theta: Vector, k: int) -> Matrix:
+        return self.base.factor(self._held(theta), k)
+
+    def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
+        moved = self.base.factor_derivatives(self._held(theta), k).copy()
+        moved[self.element] = 0.0
+        return moved
+
+    def parameters_near(self, covariance: Matrix) -> Vector:
+        scale = np.ones(len(covariance))
+        variance = max(covariance[self.effect, self.effect], 1e-300)
+        scale[self.effect] = self.value / np.sqrt(variance)
+        return self._held(self.base.parameters_near(covariance * np.outer(scale, scale)))
+
+    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
+        return tuple(each for each in self.base.scales(k) if each[0] != self.element)
+
+    def canonical(self, theta: Vector, k: int) -> Vector:
+        return self._held(self.base.canonical(self._held(theta), k))
+
+    def _held(self, theta: Vector) -> Vector:
+        held = theta.copy()
+        held[self.element] = self.value
+        return held
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FixedCorrelation(CovarianceStructure):
+    """An unstructured covariance with one correlation held at `value`.
+
+    In T, lower triangular with the pair's rows first, the second row is s (r, √(1 − r²)): θ has
+    s in the place of its two elements.
+    """
+
+    base: CovarianceStructure  # unstructured, ordered with the pair first
+    k: int
+    value: float
+    keyword: ClassVar[str] = "fixed_correlation"  # pyright: ignore[reportIncompatibleVariableOverride]
+    description: ClassVar[str] = "with a correlation held fixed"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def n_parameters(self, k: int) -> int:
+        return self.base.n_parameters(k) - 1
+
+    def factor(self, theta: Vector, k: int) -> Matrix:
+        return self.base.factor(self._whole(theta), k)
+
+    def parameters_near(self, covariance: Matrix) -> Vector:
+        return self._without(self.base.parameters_near(covariance))
+
+    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
+        return tuple((e - (e > 1), effect) for e, effect in self.base.scales(k))
+
+    def canonical(self, theta: Vector, k: int) -> Vector:
+        return self._without(self.base.canonical(self._whole(theta), k))
+
+    def _without(self, theta: Vector) -> Vector:
+        """θ without the element below the first scale; the second scale is the root of both."""
+        out = np.delete(theta, 1)
+        out[self.k - 1] = np.hypot(theta[1], theta[self.k])
+        return out
+
+    def _whole(self, theta: Vector) -> Vector:
+        s = theta[self.k - 1]
+        whole = np.insert(theta, 1, self.value * s)
+        whole[self.k] = np.sqrt(1.0 - self.value**2) * s
+        return whole

@@ -1,0 +1,316 @@
+"""Profile likelihood intervals of standard deviations and correlations.
+
+    ζ(v)  =  sign(v − v̂) √(D(v) − D(v̂)),   D(v) = min over all else of −2 log L at the value v
+
+The interval has |ζ| ≤ z₁₋α/₂, by maximum likelihood. In the linear model, with T relative to σ,
+
+    −2 log L(θ, σ)  =  d(θ) + n (x + e⁻ˣ − 1),   x = log σ²/σ̂²(θ),
+
+d(θ) being −2 log L with σ profiled out. A standard deviation σ‖Tᵢ‖ = v makes σ = v/‖Tᵢ(θ)‖,
+which leaves a search over θ without constraints. Elsewhere the model is fitted with a
+covariance structure in which the value is fixed.
+
+Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1), section 5.1.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from henderson.arrays import Vector
+from henderson.covariance import CovarianceStructure
+from henderson.covariance.unstructured import Unstructured
+from henderson.equations import MixedModelEquations
+from henderson.errors import ModelError, did_you_mean
+from henderson.estimation.blas_threads import single_blas_thread
+from henderson.estimation.estimates import Estimates, TermEstimates
+from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.inference.constrained_structures import FixedCorrelation, FixedScale
+from henderson.inference.likelihood_ratio import by_ml
+from henderson.inference.linear_functions import is_linear
+from henderson.inference.profiling import step_to
+from henderson.inference.refitting import design_of, refit
+from henderson.likelihood.fixed_basis import FixedBasis
+from henderson.likelihood.gaussian import GaussianLikelihood
+from henderson.likelihood.objective import Evaluation
+from henderson.optimize import minimize
+from henderson.prediction import NativeTable, normal_quantile
+
+_TINY = 1e-6  # of a standard deviation: zero, for its profile
+_FARTHEST_Z = 8.0  # of a correlation, by Fisher's transformation: one, for its profile
+_FARTHEST = 40.0  # units of log sd
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """A standard deviation (`pair` of one effect), a correlation (of two), or σ (none)."""
+
+    name: str
+    predictor: str
+    term: int
+    pair: tuple[int, ...]
+
+    def estimate(self, estimates: Estimates) -> float:
+        """By the fit; not a number for a correlation with what does not vary."""
+        if not self.pair:
+            return float(np.exp(estimates.predictors["dispersion"].beta[0]))
+        G = estimates.predictors[self.predictor].terms[self.term].covariance
+        sd = np.sqrt(np.diag(G))
+        if len(self.pair) == 1:
+            return float(sd[self.pair[0]])
+        i, j = self.pair
+        return float(G[i, j] / (sd[i] * sd[j])) if sd[i] * sd[j] > 0.0 else np.nan
+
+
+def profile_variances(
+    model: Fitted | Estimates,
+    parameters: str | Sequence[str] | None = None,
+    *,
+    level: float = 0.95,
+) -> NativeTable:
+    """Profile likelihood confidence intervals of standard deviations and correlations.
+
+    Parameters
+    ----------
+    model
+        A fitted model, refitted by maximum likelihood if it was by REML.
+    parameters
+        Names such as "sd_Days|Subject", "cor_Days.(Intercept)|Subject" and, in the linear
+        model, "sigma"; None for all.
+    level
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    table
+        One row a parameter: `term`, `estimate` (by maximum likelihood), `lower`, `upper`. A
+        standard deviation whose likelihood at 0 is high enough has a lower end of 0, a
+        correlation ends at −1 or 1.
+
+    Raises
+    ------
+    ModelError
+        For a name that is no parameter, or a level outside (0, 1).
+
+    Notes
+    -----
+    Correlations are profiled for unstructured covariances; in models that are not linear, so
+    are standard deviations where the structure has one for each effect.
+
+    Examples
+    --------
+    >>> import henderson as hd
+    >>> model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
+    >>> table = profile_variances(model)
+    >>> table["term"].tolist(), table["upper"].round(1).tolist()
+    (['sd_(Intercept)|Batch', 'sigma'], [84.1, 67.7])
+    """
+    estimates = estimates_of(model)
+    z = normal_quantile(level)
+    known = {each.name: each for each in _parameters(estimates)}
+    chosen = [parameters] if isinstance(parameters, str) else parameters
+    chosen = list(known) if chosen is None else list(chosen)
+    for name in chosen:
+        if name not in known:
+            raise ModelError(
+                f"There is no variance parameter {name!r} to profile. "
+                f"{did_you_mean(name, list(known))}"
+                f"Parameters: {', '.join(known) or 'none'}."
+            )
+    best = by_ml(estimates)
+    linear = _LinearModel.of(best) if is_linear(best) else None
+    found = [_interval(best, linear, known[name], z) for name in chosen]
+    return estimates.frame.table(
+        {
+            "term": chosen,
+            "estimate": [each[0] for each in found],
+            "lower": [each[1] for each in found],
+            "upper": [each[2] for each in found],
+        }
+    )
+
+
+def _parameters(estimates: Estimates) -> list[_Parameter]:
+    linear = is_linear(estimates)
+    out = []
+    for predictor, each in estimates.predictors.items():
+        prefix = "" if predictor == "location" else f"{predictor}:"
+        for t, term in enumerate(each.terms):
+            group, effects = term.design.group, term.design.effects
+            for i, effect in enumerate(effects):
+                if linear or _own_element(term, i) is not None:
+                    name = f"{prefix}sd_{effect}|{group}"
+                    out.append(_Parameter(name, predictor, t, (i,)))
+                if isinstance(term.structure, Unstructured):
+                    out += [
+                        _Parameter(
+                            f"{prefix}cor_{effects[j]}.{effect}|{group}", predictor, t, (i, j)
+                        )
+                        for j in range(i + 1, len(effects))
+                    ]
+    if linear:
+        out.append(_Parameter("sigma", "dispersion", 0, ()))
+    return out
+
+
+def _own_element(term: TermEstimates, effect: int) -> tuple[CovarianceStructure, int] | None:
+    """A structure like the term's and its element that is the effect's standard deviation."""
+    k, structure = term.design.n_effects, term.structure
+    if isinstance(structure, Unstructured):
+        return Unstructured((effect, *(j for j in range(k) if j != effect))), 0
+    own = [e for e, scaled in structure.scales(k) if scaled == effect]
+    if len(structure.scales(k)) != k or len(own) != 1:
+        return None
+    theta = structure.parameters_near(np.diag(np.arange(1.0, k + 1.0) ** 2))
+    size = np.linalg.norm(structure.factor(theta, k)[effect])
+    return (structure, own[0]) if np.isclose(size, abs(theta[own[0]])) else None
+
+
+def _interval(
+    best: Estimates, linear: "_LinearModel | None", which: _Parameter, z: float
+) -> tuple[float, float, float]:
+    """Estimate and ends."""
+    estimate = which.estimate(best)
+    if len(which.pair) == 2:
+        if np.isnan(estimate):
+            return estimate, -1.0, 1.0
+        lost = _by_structure(best, which)
+        middle = float(np.arctanh(np.clip(estimate, -1.0 + 1e-6, 1.0 - 1e-6)))
+        ends = [
+            float(np.tanh(middle + _end(lambda step: lost(np.tanh(middle + step)), side)))
+            for side in (-z, z)
+        ]
+        return estimate, ends[0], ends[1]
+    if linear is not None:
+        with single_blas_thread():
+            return estimate, *_ends_of_sd(linear.lost(which), estimate, linear.unit, z)
+    return estimate, *_ends_of_sd(_by_structure(best, which), estimate, 0.1, z)
+
+
+def _end(lost: Callable[[float], float], z: float) -> float:
+    return 0.3 * step_to(lambda u: _zeta(lost, 0.3 * u, u), z, _FARTHEST_Z / 0.3)
+
+
+def _ends_of_sd(
+    lost: Callable[[float], float], estimate: float, unit: float, z: float
+) -> tuple[float, float]:
+    if estimate <= 0.0:
+        upper = step_to(lambda u: _zeta(lost, 0.3 * unit * u, u), z, 1e4)
+        return 0.0, 0.3 * unit * upper
+    tiny = _TINY * estimate
+    lower = step_to(lambda u: _zeta(lost, max(estimate * (1.0 + 0.2 * u), tiny), u), -z, 5.0)
+    upper = step_to(lambda u: _zeta(lost, estimate * np.exp(0.2 * u), u), z, _FARTHEST / 0.2)
+    return max(estimate * (1.0 + 0.2 * lower), 0.0), estimate * float(np.exp(0.2 * upper))
+
+
+def _zeta(lost: Callable[[float], float], value: float, side: float) -> float:
+    return float(np.sign(side) * np.sqrt(max(lost(value), 0.0)))
+
+
+def _by_structure(best: Estimates, which: _Parameter) -> Callable[[float], float]:
+    """D(v) − D(v̂), by fits with the value held in the covariance structure."""
+    predictor = best.predictors[which.predictor]
+    term = predictor.terms[which.term]
+    k = term.design.n_effects
+
+    def lost(value: float) -> float:
+        if len(which.pair) == 1:
+            own = _own_element(term, which.pair[0])
+            assert own is not None
+            structure: CovarianceStructure = FixedScale(*own, which.pair[0], value)
+        else:
+            others = (j for j in range(k) if j not in which.pair)
+            base = Unstructured((*which.pair, *others))
+            structure = FixedCorrelation(base, k, float(value))
+        terms = list(predictor.terms)
+        terms[which.term] = replace(term, structure=structure)
+        held = replace(predictor, terms=tuple(terms))
+        fit = refit(replace(best, predictors={**best.predictors, which.predictor: held}))
+        return 2.0 * (best.log_likelihood - fit.log_likelihood)
+
+    return lost
+
+
+@final
+class _LinearModel:
+    """−2 log L(θ, σ), with the response less Xβ̂ in units of σ̂."""
+
+    def __init__(self, likelihood: GaussianLikelihood, theta: Vector, unit: float) -> None:
+        self.likelihood, self.theta, self.unit = likelihood, theta, unit
+        self.least = likelihood.deviance_at(theta)
+
+    @classmethod
+    def of(cls, best: Estimates) -> "_LinearModel":
+        """The equations of a fit by maximum likelihood."""
+        design, location = design_of(best), best.location
+        size = best.response.size
+        unit = float(np.exp(best.predictors["dispersion"].beta[0]))
+        likelihood = GaussianLikelihood(
+            MixedModelEquations(design.term_matrices(), design.n, 1),
+            design.covariance_parameters(),
+            FixedBasis.of(location.fixed.matrix).Q,
+            (best.response.y - location.fixed_eta) / unit,
+            None if np.all(size == 1.0) else size,
+            restricted=False,
+        )
+        pieces = [term.theta for term in location.terms]
+        return cls(likelihood, np.concatenate(pieces) if pieces else np.empty(0), unit)
+
+    def lost(self, which: _Parameter) -> Callable[[float], float]:
+        """D(v) − D(v̂) of a standard deviation or σ; each search starts where the last ended."""
+        last = self.theta
+
+        def lost(value: float) -> float:
+            nonlocal last
+            start = last if not which.pair else self._moved(last, which, value)
+            search = minimize(
+                lambda theta: self._evaluate(theta, which, value / self.unit),
+                start,
+                tolerance=1e-8,
+                max_evaluations=300,
+            )
+            last = search.parameters
+            return search.evaluation.value - self.least
+
+        return lost
+
+    def _moved(self, theta: Vector, which: _Parameter, value: float) -> Vector:
+        """θ whose own standard deviation is `value` at σ = σ̂."""
+        covariances = [np.array(G) for G in self.likelihood.parameters.covariances(theta)]
+        G = covariances[which.term]
+        (i,) = which.pair
+        target = value / self.unit
+        if G[i, i] > 0.0:
+            scale = np.ones(len(G))
+            scale[i] = target / np.sqrt(G[i, i])
+            G *= np.outer(scale, scale)
+        else:
+            G[i, i] = target**2
+        return self.likelihood.parameters.parameters_near(covariances)
+
+    def _evaluate(self, theta: Vector, which: _Parameter, value: float) -> Evaluation:
+        likelihood = self.likelihood
+        theta = likelihood.parameters.regular(theta, likelihood.smallest)
+        at = likelihood.evaluate(theta)
+        if not np.isfinite(at.value):
+            return at
+        solution = likelihood.solution(theta)
+        log_sigma, slope = np.log(value), -solution.sigma_slope
+        if which.pair:
+            (i,), place = which.pair, likelihood.parameters.slices[which.term]
+            row = likelihood.parameters.factors(theta)[which.term][i]
+            moved = likelihood.parameters.factor_derivatives(theta)[which.term][:, i]
+            log_sigma -= np.log(np.linalg.norm(row))
+            slope = slope.copy()
+            slope[place] -= moved @ row / (row @ row)
+        x = 2.0 * log_sigma - np.log(solution.sigma2)
+        if not abs(x) < 100.0:
+            return Evaluation(np.inf, at.gradient, at.hessian)
+        left, nu = np.exp(-x), likelihood.nu
+        return Evaluation(
+            at.value + nu * (x + left - 1.0),
+            at.gradient + 2.0 * nu * (1.0 - left) * slope,
+            at.hessian + 4.0 * nu * left * np.outer(slope, slope),
+        )

@@ -1,0 +1,120 @@
+"""Profile intervals of variances against the likelihood itself, dense."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+from scipy.stats import chi2
+
+import henderson as hd
+from henderson.errors import ModelError
+from henderson.inference import profile_variances
+
+
+def deviance(model: hd.FittedModel, V: np.ndarray) -> float:
+    """−2 log L with β profiled out."""
+    X, y = model.X, model.estimates.response.y
+    L = np.linalg.cholesky(V)
+    A, r = np.linalg.solve(L, X), np.linalg.solve(L, y)
+    r = r - A @ np.linalg.lstsq(A, r, rcond=None)[0]
+    return float(len(y) * np.log(2 * np.pi) + 2 * np.log(np.diag(L)).sum() + r @ r)
+
+
+def least(
+    model: hd.FittedModel, covariance: Callable[[np.ndarray], np.ndarray], start: list[float]
+) -> float:
+    """The smallest deviance over what is left free."""
+    options = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000}
+    found = minimize(
+        lambda at: deviance(model, covariance(at)), start, method="Nelder-Mead", options=options
+    )
+    return float(found.fun)
+
+
+def without_batches() -> dict[str, np.ndarray]:
+    """Six batches with the same mean: their variance is estimated as 0."""
+    y = np.random.default_rng(2).normal(size=(6, 5))
+    return {"Yield": (y - y.mean(axis=1)[:, None]).ravel(), "Batch": np.repeat(np.arange(6), 5)}
+
+
+@pytest.mark.parametrize("varying", [True, False])
+def test_the_likelihood_falls_by_half_a_chi_squared_at_the_ends(varying: bool) -> None:
+    data = hd.datasets.load("dyestuff") if varying else without_batches()
+    model = hd.fit("Yield ~ 1 + (1 | Batch)", data, method="ML")
+    table, ZZ = model.profile_variances(level=0.9), (model.Z @ model.Z.T).toarray()
+    one = np.eye(len(ZZ))
+    spread = float(np.log(model.sigma))
+    for column in ("lower", "upper"):
+        sd, sigma = table[column][0], table[column][1]
+        if sd > 0.0:
+            d = least(model, lambda at, v=sd: v**2 * ZZ + np.exp(2 * at[0]) * one, [spread])
+            assert_allclose(d - model.deviance, chi2.ppf(0.9, 1), rtol=1e-4)
+        d = least(model, lambda at, v=sigma: at[0] ** 2 * ZZ + v**2 * one, [np.exp(spread)])
+        assert_allclose(d - model.deviance, chi2.ppf(0.9, 1), rtol=1e-4)
+
+
+def test_the_profile_of_a_correlation_is_that_of_the_likelihood() -> None:
+    model = hd.fit(
+        "Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"), method="ML"
+    )
+    table = model.profile_variances("cor_Days.(Intercept)|Subject")
+    Z, one = model.Z.toarray(), np.eye(180)
+    for r in (table["lower"][0], table["upper"][0]):
+
+        def covariance(at: np.ndarray, r: float = r) -> np.ndarray:
+            a, b, s = np.exp(at)
+            G = np.array([[a * a, r * a * b], [r * a * b, b * b]])
+            return Z @ np.kron(np.eye(18), G) @ Z.T + s * s * one
+
+        d = least(model, covariance, [3.1, 1.7, 3.2])
+        assert_allclose(d - model.deviance, chi2.ppf(0.95, 1), rtol=1e-4)
+
+
+def test_structures_of_the_same_model_have_the_same_ends() -> None:
+    sleep = hd.datasets.load("sleepstudy")
+    free, symmetric = (
+        hd.fit(f"Reaction ~ Days + {term}", sleep, method="ML").profile_variances()
+        for term in ("(Days | Subject)", "cs(1 + Days | Subject)")
+    )
+    sds = [term.startswith("sd_") for term in free["term"]]
+    assert_allclose(free["lower"][sds], symmetric["lower"][:2], rtol=1e-5)
+    assert_allclose(free["upper"][sds], symmetric["upper"][:2], rtol=1e-5)
+
+
+def test_without_random_effects_sigma_has_a_closed_form() -> None:
+    rng = np.random.default_rng(1)
+    n, y = 30, rng.normal(size=30)
+    model = hd.fit("y ~ 1", {"y": y}, method="ML")
+    table = profile_variances(model)
+    for end in (table["lower"][0], table["upper"][0]):
+        x = 2 * np.log(end / model.sigma)
+        assert_allclose(n * (x + np.exp(-x) - 1), chi2.ppf(0.95, 1), rtol=1e-5)
+
+
+def test_a_variance_of_zero_has_an_interval_from_zero() -> None:
+    model = hd.fit("Yield ~ 1 + (1 | Batch)", without_batches())
+    table = profile_variances(model, "sd_(Intercept)|Batch")
+    assert table["estimate"][0] == table["lower"][0] == 0.0
+    assert 0.0 < table["upper"][0] < 1.0
+
+
+def test_a_count_model_holds_its_correlation_by_the_structure() -> None:
+    rng = np.random.default_rng(4)
+    g, x = np.repeat(np.arange(25), 8), rng.normal(size=200)
+    b = rng.normal(size=(25, 2)) @ np.array([[0.6, 0.2], [0.0, 0.4]])
+    y = rng.poisson(np.exp(0.8 + b[g, 0] + (0.3 + b[g, 1]) * x))
+    model = hd.fit("y ~ x + (x | g)", {"y": y, "x": x, "g": g}, family="poisson")
+    table = profile_variances(model)
+    assert list(table["term"]) == ["sd_(Intercept)|g", "cor_x.(Intercept)|g", "sd_x|g"]
+    for low, middle, high in zip(
+        table["lower"], table["estimate"], table["upper"], strict=True
+    ):
+        assert low < middle < high
+
+
+def test_names_that_are_no_parameters_are_refused() -> None:
+    model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
+    with pytest.raises(ModelError, match=r"no variance parameter 'sd_Batch'.*sigma"):
+        profile_variances(model, "sd_Batch")
