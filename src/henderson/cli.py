@@ -89,6 +89,9 @@ def fit_command(  # noqa: PLR0917
     dispersion: Annotated[
         str | None, typer.Option(help='Formula of the dispersion, such as "~ treatment".')
     ] = None,
+    zero_inflation: Annotated[
+        str | None, typer.Option(help='Formula of more zeros than the counts have: "~ 1".')
+    ] = None,
     means: Annotated[
         list[str] | None,
         typer.Option(help='Marginal means with letters: "gen | nitro". May be repeated.'),
@@ -108,6 +111,7 @@ def fit_command(  # noqa: PLR0917
             weights=weights,
             offset=offset,
             dispersion=dispersion,
+            zero_inflation=zero_inflation,
             quadrature=quadrature,
             contrasts=parse_contrasts(contrasts or []),
             control=FitControl(report=report),

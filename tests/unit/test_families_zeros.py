@@ -58,6 +58,25 @@ def test_fitted_means_count_the_zeros(table: pd.DataFrame) -> None:
         model.predict(table, interval="confidence")
 
 
+def test_the_constant_probability_of_zeros_is_reported(table: pd.DataFrame) -> None:
+    model = hd.fit("y ~ x", table, family="poisson", zero_inflation="~ 1")
+    logit = model.estimates.predictors["zero_inflation"].beta[0]
+    assert f"Zero inflation: {1.0 / (1.0 + np.exp(-logit)):.4g}" in str(model.summary())
+
+
+def test_means_of_the_zero_inflation_are_probabilities(table: pd.DataFrame) -> None:
+    model = hd.fit(
+        "y ~ x",
+        table.assign(f=np.where(table["x"] > 0, "a", "b")),
+        family="poisson",
+        zero_inflation="~ f",
+    )
+    means = model.emmeans("f", component="zero_inflation", scale="response").table()
+    beta = model.estimates.predictors["zero_inflation"].beta
+    want = 1.0 / (1.0 + np.exp(-np.array([beta[0], beta[0] + beta[1]])))
+    np.testing.assert_allclose(means.iloc[:, 1].to_numpy(), want, 1e-10)
+
+
 def test_counts_without_more_zeros_end_at_the_limit() -> None:
     rng = np.random.default_rng(3)
     y = rng.poisson(9.0, 300).astype(float)

@@ -43,6 +43,7 @@ class Family(ABC):
     discrete: ClassVar[bool] = False
     counts_trials: ClassVar[bool] = False  # y is a number of successes out of size
     dispersion_label: ClassVar[str] = ""  # what e^dispersion is, for summaries
+    zero_label: ClassVar[str] = ""  # what the probability "zero_inflation" is, for summaries
     concave_links: ClassVar[frozenset[str]] = frozenset()
 
     link: Link
@@ -66,6 +67,12 @@ class Family(ABC):
     def has_dispersion(self) -> bool:
         """Whether there is a dispersion parameter to estimate."""
         return "dispersion" in self.predictors
+
+    def link_of(self, predictor: str) -> Link:
+        """The link of one of `predictors`: "logit" of a probability, "log" of a scale."""
+        if predictor == "location":
+            return self.link
+        return link_named("logit" if predictor == "zero_inflation" else "log")
 
     @property
     def is_quadratic(self) -> bool:

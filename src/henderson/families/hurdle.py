@@ -42,6 +42,8 @@ class Hurdle(FromCounts):
     array([0.791])
     """
 
+    zero_label = "probability of a zero"
+
     def __init__(self, base: Family) -> None:
         FromCounts.__init__(self, base.base if isinstance(base, Truncated) else base)
 

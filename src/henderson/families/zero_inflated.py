@@ -45,6 +45,8 @@ class ZeroInflated(FromCounts):
     array([0.5])
     """
 
+    zero_label = "probability of a zero that is not of the counts"
+
     @property
     def prefix(self) -> str:
         return "zero_inflated_"

@@ -11,7 +11,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.linear_functions import DegreesOfFreedom, degrees_of_freedom
-from henderson.links import LINKS, Link
+from henderson.links import Link
 from henderson.marginal_means.reference_grid import is_estimable
 
 Scale = Literal["link", "response"]
@@ -161,8 +161,8 @@ def reference_of(
 
 
 def link_of(estimates: Estimates, component: str) -> Link:
-    """The family's link; that of dispersion and shape is the logarithm."""
-    return estimates.family.link if component == "location" else LINKS["log"]
+    """The link of the location, or of another linear predictor."""
+    return estimates.family.link_of(component)
 
 
 def contrast_labels(name: str, labels: tuple[str, ...]) -> tuple[str, ...]:

@@ -184,6 +184,8 @@ def dispersion_lines(estimates: Estimates) -> Iterator[str]:
         yield f"Dispersion: {found['dispersion']:.4g} ({estimates.family.dispersion_label})"
     if "shape" in found:
         yield f"Degrees of freedom: {found['shape']:.4g}"
+    if "zero_inflation" in found:
+        yield f"Zero inflation: {found['zero_inflation']:.4g} ({estimates.family.zero_label})"
 
 
 def fixed_section(estimates: Estimates, name: str, predictor: PredictorEstimates) -> Section:

@@ -228,10 +228,10 @@ def random_effects(estimates: Estimates) -> NativeTable:
 
 
 def dispersion_parameters(estimates: Estimates) -> dict[str, float]:
-    """Parameters of the family that are one number for all rows, by predictor, as e^β̂."""
+    """Parameters of the family that are one number for all rows, by predictor, on their own scale."""
     with np.errstate(over="ignore", under="ignore"):  # df of t without end: the normal
         return {
-            name: float(np.exp(predictor.beta[0]))
+            name: float(estimates.family.link_of(name).mean(predictor.beta[:1])[0])
             for name, predictor in estimates.predictors.items()
             if name != "location" and _is_one_number(predictor)
         }
