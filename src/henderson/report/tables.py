@@ -228,7 +228,7 @@ def random_effects(estimates: Estimates) -> NativeTable:
 
 
 def dispersion_parameters(estimates: Estimates) -> dict[str, float]:
-    """Parameters of the family that are one number for all rows, by predictor, on their own scale."""
+    """Parameters of the family that are one number for all rows, on their own scale."""
     with np.errstate(over="ignore", under="ignore"):  # df of t without end: the normal
         return {
             name: float(estimates.family.link_of(name).mean(predictor.beta[:1])[0])
