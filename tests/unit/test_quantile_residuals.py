@@ -75,6 +75,17 @@ def test_binomial_responses_are_compared_as_numbers_of_successes() -> None:
     assert_allclose(found.observed, cbpp["incidence"])
 
 
+def test_a_share_of_trials_ties_with_draws_as_the_successes_do() -> None:
+    rng = np.random.default_rng(2)
+    size = rng.integers(3, 60, 80)
+    data = {"share": rng.binomial(size, 0.3) / size, "x": rng.normal(size=80), "size": size}
+    model = hd.fit("share ~ x", data, family="binomial", weights="size")
+    found = model.simulate_residuals(rng=1).found
+    assert_array_equal(found.observed, np.rint(data["share"] * size))
+    inside = (found.lower > 0.0) & (found.upper < 1.0)
+    assert np.all(found.lower[inside] < found.upper[inside])
+
+
 def test_the_table_has_a_row_for_each_residual(poisson: hd.FittedModel) -> None:
     found = poisson.simulate_residuals(rng=5)
     assert list(found.table) == ["observed", "predicted", "predicted_rank", "residual"]

@@ -22,7 +22,6 @@ from henderson.design.columns import Variable, read_array
 from henderson.design.factors import Factor, factorize
 from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
-from henderson.families import Response
 from henderson.prediction import all_predictors, check_choice, residuals
 from henderson.simulation import draw_predictor
 
@@ -69,13 +68,14 @@ def quantile_residuals(
         raise ModelError(f"n={n!r} is not a number of draws. Give a whole number, 2 or more.")
     family, response = estimates.family, estimates.response
     scale = response.size if family.counts_trials else np.ones(response.y.size)
+    y = np.round(response.y, 6) if family.discrete else response.y  # a share × trials: ties
     eta = all_predictors(estimates)
     if condition == "none":
         eta = np.column_stack([each.fixed_eta for each in estimates.predictors.values()])
     group = None if by is None else _groups(estimates.frame, by)
     found = against_draws(
-        _summed(scale * family.observed(response), group),
-        (_summed(scale * y, group) for y in _drawn(estimates, n, condition, rng)),
+        _summed(y, group),
+        (_summed(drawn, group) for drawn in _drawn(estimates, n, condition, rng)),
         _summed(scale * family.mean(eta), group),
         discrete=family.discrete,
         rng=rng,
@@ -159,7 +159,7 @@ def _drawn(
         if condition == "none":
             columns = [draw_predictor(each, rng) for each in estimates.predictors.values()]
             eta = np.column_stack(columns)
-        yield family.observed(Response.of(family.simulate(size, eta, rng), size))
+        yield np.asarray(family.simulate(size, eta, rng), dtype=np.float64)
 
 
 def _groups(frame: ModelFrame, by: str | ArrayLike) -> Codes:

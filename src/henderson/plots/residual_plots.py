@@ -87,7 +87,7 @@ def draw_against_predictions(
         ".",
         color=INK,
         ms=3,
-        alpha=0.35,
+        alpha=float(np.clip(700.0 / len(points["residual"]), 0.03, 0.35)),
         zorder=1,
         rasterized=True,
     )
