@@ -61,7 +61,7 @@ class SimulatedResiduals:
     def outliers(
         self,
         *,
-        kind: Literal["binomial", "bootstrap"] | None = None,
+        kind: Literal["binomial", "bootstrap", "draws"] | None = None,
         rng: np.random.Generator | int | None = None,
     ) -> ResidualTest:
         """Observations outside all draws; see `diagnostics.residual_tests.outliers`."""
@@ -83,13 +83,13 @@ class SimulatedResiduals:
         """Moran's I; see `diagnostics.residual_tests.spatial_autocorrelation`."""
         return tests.spatial_autocorrelation(self.found, x, y)
 
-    def plot(self, *, rng: np.random.Generator | int | None = 0) -> "Figure":
-        """Quantiles with three tests, and residuals against predictions; `rng` as in outliers.
+    def plot(self) -> "Figure":
+        """Quantiles with three tests, and residuals against predictions.
 
         Needs Matplotlib: the extra `plot`.
         """
         figure, (left, right) = new_axes(2)
-        shown = (self.uniformity(), self.dispersion(), self.outliers(rng=rng))
+        shown = (self.uniformity(), self.dispersion(), self.outliers())
         residual_plots.draw_quantiles(residual_plots.quantile_points(self.found), shown, left)
         points = residual_plots.prediction_points(self.found)
         curves = residual_plots.quantile_curves(points)
@@ -100,7 +100,7 @@ class SimulatedResiduals:
         n, draws = self.found.values.size, self.found.n_draws
         lines = [f"{n} residuals from {draws} simulated responses", ""]
         lines += [str(test) for test in (self.uniformity(), self.dispersion())]
-        return "\n".join([*lines, str(self.outliers(rng=0))])
+        return "\n".join([*lines, str(self.outliers())])
 
 
 def simulate_residuals(

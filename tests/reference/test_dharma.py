@@ -104,7 +104,7 @@ def test_the_exact_test_of_outliers_is_that_of_r(name: str) -> None:
 
 
 def test_the_bootstrap_counts_what_is_outside_all_draws() -> None:
-    test = outliers(found("poisson"), rng=1)
+    test = outliers(found("poisson"), kind="bootstrap", rng=1)
     of_r = FACTS["poisson"]["outlier_frequency_exact_0_or_1"]
     assert_allclose(test.statistic, of_r, rtol=1e-12)
 

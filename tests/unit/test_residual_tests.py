@@ -18,7 +18,7 @@ Test = Callable[[QuantileResiduals], tests.ResidualTest]
 OF_ALL: dict[str, Test] = {
     "uniformity": tests.uniformity,
     "dispersion": tests.dispersion,
-    "outliers": lambda found: tests.outliers(found, rng=0),
+    "outliers": tests.outliers,
     "zero inflation": tests.zero_inflation,
     "quantiles": tests.quantiles,
 }
@@ -106,13 +106,33 @@ def test_the_size_is_five_percent_where_the_model_is_known(name: str) -> None:
     for repeat in range(repeats):
         found = of_truth(draw[name], mean, repeat)
         for test, run in OF_ALL.items():
-            if test != "outliers" or repeat < 100:
-                p[test].append(run(found).p_value)
+            p[test].append(run(found).p_value)
     for test, values in p.items():
         margin = 3.0 * np.sqrt(0.05 * 0.95 / len(values))
         assert np.mean(np.array(values) < 0.05) < 0.05 + margin, test
     for test in ("uniformity", "dispersion", "quantiles"):
         assert np.mean(np.array(p[test]) < 0.05) > 0.02, test
+
+
+def test_draws_outside_all_others_are_counted() -> None:
+    draws = np.array([[1.0, 5.0, 2.0], [2.0, 5.0, 3.0], [3.0, 5.0, 3.0]])  # a draw a row
+    found = against_draws(
+        np.zeros(3), iter(draws), np.zeros(3), discrete=True, rng=np.random.default_rng(1)
+    )
+    assert found.drawn_outside.tolist() == [2.0, 0.0, 1.0]
+    assert tests.outliers(found).statistic == 3.0
+
+
+def test_outliers_of_many_counts_hold_their_size_where_the_binomial_test_does_not() -> None:
+    rng, repeats = np.random.default_rng(11), 40
+    mean = np.exp(rng.normal(0.3, 0.5, size=10_000))
+    p = {"draws": [], "binomial": []}
+    for repeat in range(repeats):
+        found = of_truth(lambda: 1.0 * rng.poisson(mean), mean, repeat)
+        p["draws"].append(tests.outliers(found).p_value)
+        p["binomial"].append(tests.outliers(found, kind="binomial").p_value)
+    assert np.mean(np.array(p["draws"]) < 0.05) < 0.05 + 3.0 * np.sqrt(0.05 * 0.95 / repeats)
+    assert np.mean(np.array(p["binomial"]) < 0.05) > 0.5
 
 
 def grouped(seed: int, groups: int = 40, each: int = 10) -> pd.DataFrame:
@@ -151,8 +171,7 @@ def test_no_test_rejects_right_fitted_models_too_often(family: str) -> None:
         again = refit(model.estimates, y=draw_response(model.estimates, rng))
         found = hd.simulate_residuals(again, 100, rng=repeat).found
         for name, test in OF_ALL.items():
-            if name != "outliers" or repeat < 30:
-                p[name].append(test(found).p_value)
+            p[name].append(test(found).p_value)
     for name, values in p.items():
         margin = 3.0 * np.sqrt(0.05 * 0.95 / len(values))
         assert np.mean(np.array(values) < 0.05) <= 0.05 + margin, name

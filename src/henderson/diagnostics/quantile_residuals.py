@@ -44,6 +44,7 @@ class QuantileResiduals:
     drawn_variance: Vector  # (S,), the same of each draw
     zeros: int  # in y
     drawn_zeros: Vector  # (S,), the same of each draw
+    drawn_outside: Vector  # (S,), rows in which a draw is outside all other draws
     draws: Matrix | None  # (n, S), where n is at most 500
     pearson: tuple[float, int] | None = None  # sum of squares, residual degrees of freedom
     frame: ModelFrame | None = None
@@ -97,8 +98,13 @@ def against_draws(
 ) -> QuantileResiduals:
     """The residuals of `observed` (n,) against S `draws` of it, each (n,), taken in turn."""
     below, at_most = np.zeros((2, observed.size), dtype=np.int64)
+    lowest, highest = np.full(observed.size, np.inf), np.full(observed.size, -np.inf)
+    holders = np.full((2, observed.size), -1)  # the draws that alone are lowest, highest; or −1
     variances, zeros, kept = [], [], []
-    for y in draws:
+    for draw, y in enumerate(draws):
+        holders[0] = np.where(y < lowest, draw, np.where(y == lowest, -1, holders[0]))
+        holders[1] = np.where(y > highest, draw, np.where(y == highest, -1, holders[1]))
+        lowest, highest = np.minimum(lowest, y), np.maximum(highest, y)
         below += y < observed
         at_most += y <= observed
         variances.append(np.var(y - fitted, ddof=1))
@@ -117,6 +123,9 @@ def against_draws(
         drawn_variance=np.array(variances),
         zeros=int(np.count_nonzero(observed == 0.0)),
         drawn_zeros=np.array(zeros, dtype=np.float64),
+        drawn_outside=np.bincount(holders[holders >= 0], minlength=len(zeros)).astype(
+            np.float64
+        ),
         draws=np.column_stack(kept) if kept else None,
     )
 

@@ -112,19 +112,23 @@ def zero_inflation(
 def outliers(
     found: QuantileResiduals,
     *,
-    kind: Literal["binomial", "bootstrap"] | None = None,
+    kind: Literal["binomial", "bootstrap", "draws"] | None = None,
     rng: np.random.Generator | int | None = None,
 ) -> ResidualTest:
     """Observations outside all draws, against how many there should be.
 
-    "binomial": the exact test of their number k out of n at probability 2 / (S + 1).
-    "bootstrap": draws take the place of the response, each against others. None: "bootstrap"
-    for discrete responses of at most 500 rows, where the first is wrong.
+    "binomial": the exact test of their number k out of n at probability 2 / (S + 1), which does
+    not hold for discrete responses. "draws": k among the numbers of rows in which each draw is
+    outside all others. "bootstrap": draws take the place of the response, each against a sample
+    of the others with replacement, among whose fewer values it is outside too often; for at
+    most 500 rows, the only one that uses `rng`. None: "draws" for discrete responses, else
+    "binomial".
     """
-    check_choice("kind", kind, (None, "binomial", "bootstrap"))
-    few = found.draws is not None
-    if kind == "bootstrap" or (kind is None and found.discrete and few):
+    check_choice("kind", kind, (None, "binomial", "bootstrap", "draws"))
+    if kind == "bootstrap":
         return _bootstrapped_outliers(found, np.random.default_rng(rng))
+    if kind == "draws" or (kind is None and found.discrete):
+        return _exchanged_outliers(found)
     n, probability = found.values.size, 1.0 / (found.n_draws + 1)
     k = int(np.sum(found.values < probability) + np.sum(found.values > 1.0 - probability))
     text = f"{k} observations of {n} are outside all draws, expected are "
@@ -243,6 +247,14 @@ def _rank_p(observed: float, drawn: Vector, alternative: Alternative) -> float:
     if alternative == "two-sided":
         return min(1.0, 2.0 * min(less, greater))
     return greater if alternative == "greater" else less
+
+
+def _exchanged_outliers(found: QuantileResiduals) -> ResidualTest:
+    n, expected = found.values.size, float(np.mean(found.drawn_outside))
+    k = int(np.sum((found.upper == 0.0) | (found.lower == 1.0)))
+    p = _rank_p(k, found.drawn_outside, "two-sided")
+    text = f"{k} observations of {n} are outside all draws, expected are {expected:.3g}"
+    return ResidualTest("outliers", float(k), p, text, _finest(found, None))
 
 
 def _bootstrapped_outliers(found: QuantileResiduals, rng: np.random.Generator) -> ResidualTest:
