@@ -13,6 +13,7 @@ from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
 from henderson.inference import anova, compare
 from henderson.marginal_means import emmeans, emtrends
+from henderson.report.tidy_tables import augment, glance, tidy
 from henderson.simulated_residuals import simulate_residuals
 
 __all__ = [
@@ -24,11 +25,14 @@ __all__ = [
     "MissingDependencyError",
     "ModelError",
     "anova",
+    "augment",
     "compare",
     "datasets",
     "emmeans",
     "emtrends",
     "families",
     "fit",
+    "glance",
     "simulate_residuals",
+    "tidy",
 ]

@@ -16,6 +16,7 @@ from henderson.estimation.estimates import Estimates
 from henderson.inference import (
     Bootstrap,
     RobustCovariance,
+    VarianceExplained,
     WaldTest,
     anova,
     bootstrap,
@@ -23,6 +24,7 @@ from henderson.inference import (
     profile_intervals,
     profile_variances,
     robust_vcov,
+    variance_explained,
     wald_test,
 )
 from henderson.inference.linear_functions import DegreesOfFreedom
@@ -46,6 +48,7 @@ from henderson.prediction import (
 from henderson.report import criteria, tables
 from henderson.report.named_matrix import NamedMatrix
 from henderson.report.summary import Summary, summarize
+from henderson.report.tidy_tables import Effects, augment, glance, tidy
 from henderson.simulated_residuals import SimulatedResiduals, simulate_residuals
 from henderson.simulation import simulate
 
@@ -207,6 +210,10 @@ class FittedModel:
         """Conditional modes and standard deviations; see `report.tables.random_effects`."""
         return tables.random_effects(self.estimates)
 
+    def variance_explained(self) -> VarianceExplained:
+        """R² and intraclass correlations; see `inference.variance_explained`."""
+        return variance_explained(self.estimates)
+
     # ---- the fit as a whole ----------------------------------------------------------------
 
     @property
@@ -258,6 +265,24 @@ class FittedModel:
     def outcome(self) -> str:
         """How the search ended, in a sentence."""
         return self.estimates.certificate.sentence
+
+    def tidy(
+        self,
+        *,
+        effects: Effects | Sequence[Effects] = ("fixed", "ran_pars"),
+        level: float = 0.95,
+        ddf: str | DegreesOfFreedom | None = None,
+    ) -> NativeTable:
+        """Parameters, one a row, in broom's columns; see `report.tidy_tables.tidy`."""
+        return tidy(self.estimates, effects=effects, level=level, ddf=ddf)
+
+    def glance(self) -> NativeTable:
+        """The fit in one row; see `report.tidy_tables.glance`."""
+        return glance(self.estimates)
+
+    def augment(self) -> NativeTable:
+        """The rows used with fitted values and residuals; see `report.tidy_tables.augment`."""
+        return augment(self.estimates)
 
     # ---- fitted values, predictions, draws -------------------------------------------------
 

@@ -12,6 +12,7 @@ from henderson.inference import (
     profile_intervals,
     profile_variances,
     robust_vcov,
+    variance_explained,
     wald_test,
 )
 from henderson.marginal_means import emmeans
@@ -32,6 +33,10 @@ DELEGATES = {
     hd.FittedModel.profile_intervals: profile_intervals,
     hd.FittedModel.profile_variances: profile_variances,
     hd.FittedModel.emmeans: emmeans,
+    hd.FittedModel.variance_explained: variance_explained,
+    hd.FittedModel.tidy: hd.tidy,
+    hd.FittedModel.glance: hd.glance,
+    hd.FittedModel.augment: hd.augment,
     hd.FittedModel.vcov: tables.covariance_matrix,
     hd.FittedModel.variance_components: tables.variance_components,
     hd.FittedModel.random_effects: tables.random_effects,

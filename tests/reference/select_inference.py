@@ -5,8 +5,9 @@ of linear models fitted by lmer, standard errors and degrees of freedom of the c
 Satterthwaite (lmerTest 3.1-3) and Kenward-Roger (pbkrtest 0.5.2), analysis of variance tables
 of lmerTest and car 3.1-1, and likelihood ratio tests; of other models car's chi-squared tests
 and the likelihood ratio; of all, profile likelihood intervals of the fixed effects and of
-lme4's standard deviations and correlations. A test is
-[F or chi-squared, numerator df, denominator df, p].
+lme4's standard deviations and correlations, and R² and the intraclass correlation by
+performance 0.10.2 where these can be trusted. A test is [F or chi-squared, numerator df,
+denominator df, p].
 
 Left out: car's type III in a design with an empty cell (it depends on which column is dropped),
 its F-tests of lm, and the likelihood ratio tests of two REML fits with the same fixed effects,
@@ -34,6 +35,7 @@ TABLES = {
 }
 LEFT_OUT = {("oats_missingcell", "car 3 Chisq"), ("kfert_fixed_lm", "car 2 Chisq")}
 SAME_FIXED_EFFECTS = {"sleep_corr_reml"}
+NO_SHARES = {"machines_us", "webworms_poisson"}  # performance loses contrasts, and gives 1
 VARIANCES = ("sd_", "cor_", "sigma")
 
 
@@ -81,6 +83,16 @@ def selected(name: str, raw: Record) -> Record:
         }
         if variances:
             out["profile_variances"] = variances
+    shares = [
+        (raw.get(table) or {}).get(key)
+        for table, key in (
+            ("r2_nakagawa", "R2_marginal"),
+            ("r2_nakagawa", "R2_conditional"),
+            ("icc", "ICC_adjusted"),
+        )
+    ]
+    if raw.get("r2_icc_reliable") and None not in shares and name not in NO_SHARES:
+        out["variance_explained"] = [shortened(share) for share in shares]
     ratio = raw.get("lrt_vs", {})
     if "table" in ratio and name not in SAME_FIXED_EFFECTS:
         row = ratio["table"][-1]

@@ -34,6 +34,7 @@ ROUGH = {
     ("oats_splitplot", "sd_(Intercept)|Block"): 6e-3,
     ("bond", "sd_(Intercept)|Ingot"): 2e-3,
 }
+SHARES = [name for name, each in EXPECTED.items() if "variance_explained" in each]
 RATIOS = [name for name, each in EXPECTED.items() if "likelihood_ratio" in each]
 
 
@@ -103,3 +104,16 @@ def test_profile_intervals_of_variances_are_rs(name: str) -> None:
         if term != "sd_(Intercept)|rep":  # 0.0181, not R's 0.0125
             assert_allclose(table.loc[term, "lower"], lower, rtol=tolerance, atol=1e-12)
         assert_allclose(table.loc[term, "upper"], upper, rtol=tolerance)
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_shares_of_the_variance_are_rs(name: str) -> None:
+    found = fitted(name).variance_explained()
+    # For counts, R's null model is fitted by lme4, roughly for three random terms.
+    tolerance = 5e-3 if name == "grouseticks_3re" else 1e-4
+    assert_allclose(
+        [found.r2_marginal, found.r2_conditional, found.icc],
+        EXPECTED[name]["variance_explained"],
+        rtol=tolerance,
+        atol=1e-12,
+    )

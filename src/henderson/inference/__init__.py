@@ -11,6 +11,7 @@ from henderson.inference.linear_functions import (
 from henderson.inference.parametric_bootstrap import Bootstrap, bootstrap
 from henderson.inference.profiling import profile_intervals
 from henderson.inference.sandwich import RobustCovariance, robust_vcov
+from henderson.inference.variance_explained import VarianceExplained, variance_explained
 from henderson.inference.variance_profiles import profile_variances
 from henderson.inference.wald import WaldTest, wald_test
 
@@ -19,6 +20,7 @@ __all__ = [
     "JointTest",
     "LinearEstimates",
     "RobustCovariance",
+    "VarianceExplained",
     "WaldTest",
     "anova",
     "bootstrap",
@@ -29,5 +31,6 @@ __all__ = [
     "profile_intervals",
     "profile_variances",
     "robust_vcov",
+    "variance_explained",
     "wald_test",
 ]
