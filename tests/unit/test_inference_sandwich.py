@@ -114,6 +114,18 @@ def test_clusters_may_be_a_column_of_values_and_serve_as_degrees_of_freedom() ->
     assert model.anova(ddf=named)["df2"].round(6).tolist() == [17.0]
 
 
+def test_with_fewer_clusters_than_coefficients_terms_are_tested() -> None:
+    oats = hd.datasets.load("oats")
+    model = hd.fit("yield ~ Variety * nitro + (1 | Block / Variety)", oats)
+    robust = model.robust_vcov("Block")
+    assert np.linalg.matrix_rank(robust.vcov) < 6
+    table = model.anova(ddf=robust)
+    assert_allclose(table["df2"], [4.0, 5.0, 4.0], rtol=1e-6)
+    wide = hd.fit("yield ~ Variety * factor(nitro) + (1 | Block / Variety)", oats)
+    with pytest.raises(ModelError, match="6 hypotheses cannot be tested jointly with 6"):
+        wide.anova(ddf=wide.robust_vcov("Block"))
+
+
 def test_what_cannot_be_done_is_refused(model: hd.FittedModel) -> None:
     with pytest.raises(ModelError, match="no robust covariance 'CR9'"):
         robust_vcov(model, "g", kind="CR9")  # pyright: ignore[reportArgumentType]

@@ -100,6 +100,16 @@ def test_a_variance_of_zero_has_an_interval_from_zero() -> None:
     assert 0.0 < table["upper"][0] < 1.0
 
 
+def test_a_standard_deviation_near_zero_has_a_lower_end_of_zero() -> None:
+    rng = np.random.default_rng(0)
+    g, x = np.repeat(np.arange(200), 10), rng.normal(size=2000)
+    y = x + rng.normal(size=200)[g] + rng.normal(size=2000)
+    model = hd.fit("y ~ x + (x | g)", {"y": y, "x": x, "g": g})
+    table = profile_variances(model, "sd_x|g")
+    assert table["lower"][0] == 0.0
+    assert 0.0 < table["upper"][0] < 0.3
+
+
 def test_a_count_model_holds_its_correlation_by_the_structure() -> None:
     rng = np.random.default_rng(4)
     g, x = np.repeat(np.arange(25), 8), rng.normal(size=200)

@@ -98,7 +98,8 @@ def anova(
             "leave ddf out."
         )
     method = degrees_of_freedom(estimates, "infinite" if test == "Chisq" else ddf)
-    hypotheses = TermHypotheses.of(estimates, method.vcov)
+    # A robust covariance may be singular; what is tested stays as in the model.
+    hypotheses = TermHypotheses.of(estimates, getattr(method, "model_vcov", method.vcov))
     columns: dict[str, list[Any]] = {
         name: [] for name in ("term", "df1", "df2", "statistic", "p_value", "ddf")
     }

@@ -66,6 +66,11 @@ class RobustCovariance:
         return self.kind.lower()
 
     @property
+    def model_vcov(self) -> Matrix:
+        """M, the model's own covariance, (p, p)."""
+        return self.root @ self.root.T
+
+    @property
     def std_error(self) -> Vector:
         """Robust standard errors of the coefficients, (p,)."""
         return np.sqrt(np.diag(self.vcov))

@@ -185,7 +185,10 @@ def _interval(
         return estimate, ends[0], ends[1]
     if linear is not None:
         with single_blas_thread():
-            return estimate, *_ends_of_sd(linear.lost(which), estimate, linear.unit, z)
+            ends = _ends_of_sd(
+                linear.lost(which), estimate, linear.unit, z, linear.least_that_counts(which)
+            )
+            return estimate, *ends
     return estimate, *_ends_of_sd(_by_structure(best, which), estimate, 0.1, z)
 
 
@@ -194,12 +197,17 @@ def _end(lost: Callable[[float], float], z: float) -> float:
 
 
 def _ends_of_sd(
-    lost: Callable[[float], float], estimate: float, unit: float, z: float
+    lost: Callable[[float], float],
+    estimate: float,
+    unit: float,
+    z: float,
+    smallest: float = 0.0,
 ) -> tuple[float, float]:
+    """Where ζ is −z and z; a standard deviation of `smallest` stands for 0."""
     if estimate <= 0.0:
         upper = step_to(lambda u: _zeta(lost, 0.3 * unit * u, u), z, 1e4)
         return 0.0, 0.3 * unit * upper
-    tiny = _TINY * estimate
+    tiny = max(_TINY * estimate, smallest)
     lower = step_to(lambda u: _zeta(lost, max(estimate * (1.0 + 0.2 * u), tiny), u), -z, 5.0)
     upper = step_to(lambda u: _zeta(lost, estimate * np.exp(0.2 * u), u), z, _FARTHEST / 0.2)
     return max(estimate * (1.0 + 0.2 * lower), 0.0), estimate * float(np.exp(0.2 * upper))
@@ -257,6 +265,13 @@ class _LinearModel:
         )
         pieces = [term.theta for term in location.terms]
         return cls(likelihood, np.concatenate(pieces) if pieces else np.empty(0), unit)
+
+    def least_that_counts(self, which: _Parameter) -> float:
+        """A standard deviation well above those that the equations keep away from zero."""
+        if not which.pair:
+            return 0.0
+        (i,) = which.pair
+        return 100.0 * self.unit * float(self.likelihood.smallest[which.term][i])
 
     def lost(self, which: _Parameter) -> Callable[[float], float]:
         """D(v) − D(v̂) of a standard deviation or σ; each search starts where the last ended."""
