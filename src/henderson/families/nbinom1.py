@@ -6,22 +6,13 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
-from henderson.families.base import Family
-from henderson.families.counts import check_counts
-from henderson.families.negative_binomial import (
-    negative_binomial_cdf,
-    negative_binomial_deviance,
-    negative_binomial_draws,
-    negative_binomial_quantile,
-)
+from henderson.families.negative_binomial import POISSON, NegativeBinomial
 from henderson.families.response import Response
-
-_POISSON = 9.0  # |log φ| beyond which the variance is the Poisson's to 4 digits
 
 
 @final
 @dataclass(frozen=True, slots=True, init=False)
-class NegativeBinomial1(Family):
+class NegativeBinomial1(NegativeBinomial):
     """Overdispersed counts whose variance is proportional to the mean.
 
     E(y) = μ, Var(y) = μ(1 + φ); dispersion predictor log φ. Poisson as φ goes to 0.
@@ -38,41 +29,20 @@ class NegativeBinomial1(Family):
     """
 
     name = "nbinom1"
-    links = ("log", "sqrt", "identity", "inverse")
-    discrete = True
     dispersion_label = "φ, with variance μ(1 + φ)"
 
     def limit_of(self, predictor: str, value: float) -> str | None:
         return (
             "the Poisson distribution"
-            if predictor == "dispersion" and value < -_POISSON
+            if predictor == "dispersion" and value < -POISSON
             else None
         )
 
     def variance(self, eta: Matrix, size: Vector) -> Vector:
         return self.mean(eta) * (1.0 + self.dispersion(eta))
 
-    def _size(self, eta: Matrix) -> Vector:
+    def shape(self, eta: Matrix) -> Vector:
         return self.mean(eta) / self.dispersion(eta)
-
-    def cdf(self, y: Vector, size: Vector, eta: Matrix) -> Vector:
-        return negative_binomial_cdf(y, self.mean(eta), self._size(eta))
-
-    def quantile(self, probability: Vector, size: Vector, eta: Matrix) -> Vector:
-        return negative_binomial_quantile(probability, self.mean(eta), self._size(eta))
-
-    def simulate(self, size: Vector, eta: Matrix, rng: np.random.Generator) -> Vector:
-        return negative_binomial_draws(self.mean(eta), self._size(eta), rng)
-
-    def unit_deviance(self, response: Response, eta: Matrix) -> Vector:
-        """That of nbinom2 with μ / φ held in place of φ."""
-        return negative_binomial_deviance(response.y, self.mean(eta), self._size(eta))
-
-    def check_response(self, response: Response, name: str, rows: Vector | None = None) -> None:
-        check_counts(response, name, rows, self.name)
-
-    def initial_mean(self, response: Response) -> Vector:
-        return response.y + 0.1
 
     def initial_dispersion(self, response: Response) -> Vector:
         mean, variance = float(response.y.mean()), float(response.y.var())
