@@ -82,9 +82,9 @@ class FittedModel:
 
     @property
     def bse(self) -> dict[str, float]:
-        """Standard errors of `params`."""
+        """Standard errors of `params`, as in `coefficients`."""
         return tables.by_name(
-            self.estimates, tables.standard_errors(self.estimates)["location"]
+            self.estimates, tables.coefficient_estimates(self.estimates)["location"].std_error
         )
 
     @property

@@ -235,7 +235,7 @@ def restatements(case: Simulated, data: pd.DataFrame) -> list[Restated]:
 
 def differences(case: Simulated, model: hd.FittedModel, data: pd.DataFrame) -> list[str]:
     """What a restatement changes that it must not."""
-    beta, se = model.estimates.location.beta, np.array(list(model.bse.values()))
+    beta, se = model.estimates.location.beta, np.sqrt(np.diag(model.vcov()))
     found = []
     for other in restatements(case, data):
         again = fit(case, other.data, other.terms)

@@ -132,7 +132,8 @@ def fixed_part(formula: str) -> str:
 def differences(case: Case, model: FittedModel) -> Differences:
     """How far the model is from the case's numbers."""
     expected, estimates = case.expected, model.estimates
-    location, fixed, se = estimates.location, model.params, model.bse
+    location, fixed = estimates.location, model.params
+    se = dict(zip(fixed, np.sqrt(np.diag(model.vcov())), strict=True))
     if fixed.keys() != expected.fixed.keys():
         missing = sorted(expected.fixed.keys() ^ fixed.keys())
         raise AssertionError(f"fixed effects differ in name: {missing}")

@@ -158,11 +158,11 @@ def test_coefficients_have_normal_tests_and_intervals_where_asked(linear: Estima
     assert list(narrow.columns) == ["component", "term", "estimate", "lower", "upper"]
 
 
-def test_coefficients_of_a_linear_model_have_satterthwaites_degrees_of_freedom(
+def test_coefficients_have_the_degrees_of_freedom_of_the_models_method(
     linear: Estimates, counts: Estimates
 ) -> None:
     table = tables.coefficients(linear)
-    expected = linear_estimates(linear, np.eye(2), ddf="satterthwaite").df
+    expected = linear_estimates(linear, np.eye(2), ddf="satterthwaite").df  # by ML
     assert_allclose(table["df"], [*expected, np.inf])
     assert_allclose(table["p_value"][:2], 2 * t.sf(np.abs(table["statistic"][:2]), expected))
     half = t.ppf(0.975, expected) * table["std_error"][:2]

@@ -45,8 +45,8 @@ def summarize(estimates: Estimates) -> Summary:
     -------
     Summary
         Method, family, formula and rows; AIC, BIC, log-likelihood; variances of the random
-        effects; dispersion; fixed effects with standard errors and tests (Satterthwaite's
-        degrees of freedom for linear models, else normal); convergence; what was dropped.
+        effects; dispersion; fixed effects with standard errors and tests, and the method of
+        their degrees of freedom; convergence; what was dropped.
         Printed, it is text; in a notebook, HTML.
     """
     sections = [

@@ -12,19 +12,10 @@ from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.linear_functions import (
     DegreesOfFreedom,
     LinearEstimates,
-    is_linear,
     linear_estimates,
 )
 from henderson.prediction import NativeTable
 from henderson.report.named_matrix import NamedMatrix
-
-
-def standard_errors(estimates: Estimates) -> dict[str, Vector]:
-    """Standard errors of the coefficients of each linear predictor, (p,) each."""
-    variances = np.diag(estimates.vcov)
-    ends = np.cumsum([each.beta.size for each in estimates.predictors.values()])
-    errors = np.split(np.sqrt(variances), ends[:-1])
-    return dict(zip(estimates.predictors, errors, strict=True))
 
 
 def coefficient_estimates(
@@ -32,11 +23,9 @@ def coefficient_estimates(
 ) -> dict[str, LinearEstimates]:
     """The coefficients of each linear predictor, with their degrees of freedom.
 
-    Those of the location by default are Satterthwaite's where the model is linear; all others
-    are infinite.
+    Those of the location are by the model's method, where `ddf` does not say another; those of
+    all others are infinite.
     """
-    if ddf is None:
-        ddf = "satterthwaite" if is_linear(estimates) else "infinite"
     found = {}
     for name, each in estimates.predictors.items():
         own = coefficients_of(estimates, name)
@@ -71,11 +60,11 @@ def coefficients(
     level
         Coverage of the intervals, between 0 and 1.
     ddf
-        How ν of the location's coefficients is found: "satterthwaite", the default for a
-        Gaussian response with the identity link and one residual variance; "kenward-roger",
-        which adjusts the standard errors, too; "containment", "between-within", "residual";
-        "infinite", the normal distribution, the default for other models; or a covariance from
-        `robust_vcov`.
+        How ν of the location's coefficients is found: "kenward-roger", which adjusts the
+        standard errors, too, "satterthwaite", "containment", "between-within", "residual",
+        "infinite" (the normal distribution), or a covariance from `robust_vcov`. None is the
+        model's own method, as everywhere: see
+        `inference.linear_functions.degrees_of_freedom`.
 
     Returns
     -------
