@@ -1,15 +1,13 @@
-// Families by name, for the rest of the core: a kernel evaluates one family with one link over
-// a range of rows.
+// Families by name: a kernel evaluates one family with one link over a range of rows.
 //
 // A family is a class template over the order of the derivatives, in a header of its own:
 //   name, predictors (K), Links, a constructor from its constants (numbers that are not
 //   estimated), and log_density<Link>(y, size, eta_0, ..., eta_K-1) on jets.
-// It is made for one pass over rows and may remember what it computed. To add one, list it in
-// families.cpp.
+// It is made for one pass over rows and may remember what it computed. To add one, name it in
+// the file of its kind: counts.cpp, measurements.cpp or proportions.cpp.
 #pragma once
 
 #include <cstddef>
-#include <string_view>
 #include <vector>
 
 namespace henderson {
@@ -25,20 +23,31 @@ using Kernel = void (*)(const double* constants, const double* y, const double* 
                         const double* weight, const double* eta, std::size_t n, double* value,
                         double* d1, double* d2, double* d3);
 
-struct KernelSet {
+struct FamilyKernels {
+    const char* family;
+    const char* link;
     int predictors;
     Kernel of_order[4];
 };
 
-// The kernels of a family with a link; null where there are none of these names.
-const KernelSet* find_kernels(std::string_view family, std::string_view link);
+// The files of families, each compiled on its own.
+void add_counts(std::vector<FamilyKernels>& all);
+void add_measurements(std::vector<FamilyKernels>& all);
+void add_proportions(std::vector<FamilyKernels>& all);
 
-// All pairs of names, in the order of the list in families.cpp.
-struct FamilyLink {
-    const char* family;
-    const char* link;
-    int predictors;
+// The same rows for a family made from another, by name: see zeros.hpp.
+using WrapperKernel = void (*)(Kernel base, const double* constants, const double* y,
+                               const double* size, const double* weight, const double* eta,
+                               std::size_t n, double* value, double* d1, double* d2, double* d3);
+
+inline constexpr int most_wrapped_predictors = 3;
+
+struct WrapperKernels {
+    const char* prefix;
+    int further_predictors;
+    WrapperKernel of[most_wrapped_predictors][4];  // by predictors of the base - 1, and order
 };
-const std::vector<FamilyLink>& family_links();
+
+void add_wrappers(std::vector<WrapperKernels>& all);
 
 }  // namespace henderson
