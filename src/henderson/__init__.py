@@ -9,6 +9,7 @@ from henderson.errors import (
     ModelError,
 )
 from henderson.estimation import FitControl
+from henderson.experiment import describe_design, suggest_model
 from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
 from henderson.inference import anova, compare
@@ -28,11 +29,13 @@ __all__ = [
     "augment",
     "compare",
     "datasets",
+    "describe_design",
     "emmeans",
     "emtrends",
     "families",
     "fit",
     "glance",
     "simulate_residuals",
+    "suggest_model",
     "tidy",
 ]

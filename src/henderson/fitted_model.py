@@ -13,6 +13,7 @@ from henderson.design.model_frame import PerRow
 from henderson.diagnostics.quantile_residuals import Condition
 from henderson.estimation import matrices
 from henderson.estimation.estimates import Estimates
+from henderson.experiment import Experiment, experiment_of
 from henderson.inference import (
     Bootstrap,
     RobustCovariance,
@@ -213,6 +214,10 @@ class FittedModel:
     def variance_explained(self) -> VarianceExplained:
         """R² and intraclass correlations; see `inference.variance_explained`."""
         return variance_explained(self.estimates)
+
+    def experiment(self) -> Experiment:
+        """Its units, treatments and concerns; see `experiment.experiment_of`."""
+        return experiment_of(self.estimates)
 
     # ---- the fit as a whole ----------------------------------------------------------------
 

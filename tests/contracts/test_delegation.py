@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 import henderson as hd
+from henderson.experiment import experiment_of
 from henderson.inference import (
     anova,
     bootstrap,
@@ -38,6 +39,7 @@ DELEGATES = {
     hd.FittedModel.glance: hd.glance,
     hd.FittedModel.augment: hd.augment,
     hd.FittedModel.vcov: tables.covariance_matrix,
+    hd.FittedModel.experiment: experiment_of,
     hd.FittedModel.variance_components: tables.variance_components,
     hd.FittedModel.random_effects: tables.random_effects,
     hd.FittedModel.predict: predict,
