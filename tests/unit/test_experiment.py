@@ -243,7 +243,7 @@ def test_what_the_units_are_has_to_be_said() -> None:
 # ---- the model it suggests -------------------------------------------------------------------
 
 
-def suggested(table: Table, **asked: Any) -> tuple[str, str]:
+def suggested(table: Table, **asked: Any) -> tuple[str, str]:  # noqa: ANN401
     found = hd.suggest_model(with_response(table), "y", **asked)
     return found.formula, found.design
 
