@@ -13,7 +13,7 @@ from henderson.experiment import describe_design, suggest_model
 from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
 from henderson.inference import anova, compare
-from henderson.marginal_means import emmeans, emtrends
+from henderson.marginal_means import emmeans, emtrends, joint_tests
 from henderson.report.tidy_tables import augment, glance, tidy
 from henderson.simulated_residuals import simulate_residuals
 
@@ -35,6 +35,7 @@ __all__ = [
     "families",
     "fit",
     "glance",
+    "joint_tests",
     "simulate_residuals",
     "suggest_model",
     "tidy",

@@ -31,7 +31,7 @@ from henderson.inference import (
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.inference.sandwich import Kind as RobustKind
 from henderson.inference.term_hypotheses import Convention, Type
-from henderson.marginal_means import MarginalMeans, emmeans
+from henderson.marginal_means import MarginalMeans, emmeans, joint_tests
 from henderson.marginal_means.averaging import Weights
 from henderson.marginal_means.mean_rows import Scale
 from henderson.marginal_means.means import RandomEffects
@@ -126,9 +126,17 @@ class FittedModel:
         test: Literal["F", "Chisq"] | None = None,
         ddf: str | DegreesOfFreedom | None = None,
         convention: Convention = "car",
+        component: str = "location",
     ) -> NativeTable:
         """A test of each term of the fixed effects; see `inference.anova`."""
-        return anova(self.estimates, type=type, test=test, ddf=ddf, convention=convention)
+        return anova(
+            self.estimates,
+            type=type,
+            test=test,
+            ddf=ddf,
+            convention=convention,
+            component=component,
+        )
 
     def wald_test(
         self,
@@ -136,9 +144,21 @@ class FittedModel:
         *,
         value: Vector | None = None,
         ddf: str | DegreesOfFreedom | None = None,
+        component: str = "location",
     ) -> WaldTest:
         """Tests of linear hypotheses, such as "a = b"; see `inference.wald_test`."""
-        return wald_test(self.estimates, hypothesis, value=value, ddf=ddf)
+        return wald_test(self.estimates, hypothesis, value=value, ddf=ddf, component=component)
+
+    def joint_tests(
+        self,
+        *,
+        by: Names | None = None,
+        at: At | None = None,
+        ddf: str | DegreesOfFreedom | None = None,
+        component: str = "location",
+    ) -> NativeTable:
+        """Tests of each term, within groups; see `marginal_means.joint_tests`."""
+        return joint_tests(self.estimates, by=by, at=at, ddf=ddf, component=component)
 
     def drop1(self) -> NativeTable:
         """Likelihood ratio tests of single terms; see `inference.drop1`."""

@@ -16,7 +16,7 @@ from henderson.inference import (
     variance_explained,
     wald_test,
 )
-from henderson.marginal_means import emmeans
+from henderson.marginal_means import emmeans, joint_tests
 from henderson.prediction import predict, residuals
 from henderson.report import tables
 from henderson.report.summary import summarize
@@ -34,6 +34,7 @@ DELEGATES = {
     hd.FittedModel.profile_intervals: profile_intervals,
     hd.FittedModel.profile_variances: profile_variances,
     hd.FittedModel.emmeans: emmeans,
+    hd.FittedModel.joint_tests: joint_tests,
     hd.FittedModel.variance_explained: variance_explained,
     hd.FittedModel.tidy: hd.tidy,
     hd.FittedModel.glance: hd.glance,

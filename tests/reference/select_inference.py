@@ -6,7 +6,9 @@ Satterthwaite (lmerTest 3.1-3) and Kenward-Roger (pbkrtest 0.5.2), analysis of v
 of lmerTest and car 3.1-1, and likelihood ratio tests; of other models car's chi-squared tests
 and the likelihood ratio; of all, profile likelihood intervals of the fixed effects and of
 lme4's standard deviations and correlations, and R² and the intraclass correlation by
-performance 0.10.2 where these can be trusted. A test is [F or chi-squared, numerator df,
+performance 0.10.2 where these can be trusted; and emmeans' joint tests as numerator degrees of
+freedom and F, rounded by it to three decimals (its denominator's are another approximation with
+several rows). A test is [F or chi-squared, numerator df,
 denominator df, p].
 
 Left out: car's type III in a design with an empty cell (it depends on which column is dropped),
@@ -32,10 +34,13 @@ TABLES = {
     "car_anova_F_KR_type2": "car 2 kenward-roger",
     "car_anova_type2_chisq": "car 2 Chisq",
     "car_anova_type3_chisq_contr_sum": "car 3 Chisq",
+    "car_anova_type2_chisq_zi": "car 2 Chisq zero_inflation",
 }
 LEFT_OUT = {("oats_missingcell", "car 3 Chisq"), ("kfert_fixed_lm", "car 2 Chisq")}
 SAME_FIXED_EFFECTS = {"sleep_corr_reml"}
 NO_SHARES = {"machines_us", "webworms_poisson"}  # performance loses contrasts, and gives 1
+# emmeans gives a fit by ML the tests of REML, and does not scale Kenward and Roger's F.
+NO_JOINT_TESTS = {"machines_us", "ergostool_ml", "exam_slope", "bond", "kfert_fixed_lm"}
 VARIANCES = ("sd_", "cor_", "sigma")
 
 
@@ -93,6 +98,13 @@ def selected(name: str, raw: Record) -> Record:
     ]
     if raw.get("r2_icc_reliable") and None not in shares and name not in NO_SHARES:
         out["variance_explained"] = [shortened(share) for share in shares]
+    joint = raw.get("joint_tests")
+    if isinstance(joint, list) and name not in NO_JOINT_TESTS:
+        out["joint_tests"] = {
+            row["model term"]: [row["df1"], row["F.ratio"]]
+            for row in joint
+            if row["model term"] != "(confounded)"
+        }
     ratio = raw.get("lrt_vs", {})
     if "table" in ratio and name not in SAME_FIXED_EFFECTS:
         row = ratio["table"][-1]

@@ -15,7 +15,15 @@ from tests.reference.corpus import HERE, cases
 STORED: dict[str, list[dict[str, Any]]] = json.loads(
     (HERE / "means.json").read_text(encoding="utf-8")
 )
-NUMERICAL = {"grouseticks_3re": 1e-4, "carrot_binomial": 3e-5, "epil_poisson": 3e-5}
+NUMERICAL = {
+    "grouseticks_3re": 1e-4,
+    "carrot_binomial": 3e-5,
+    "epil_poisson": 3e-5,
+    "orthodont_disp_sex": 3e-5,
+    "sal_zip": 3e-5,
+    "owls_zip": 1e-4,
+    "beta_disp": 1e-4,
+}
 # R's standard errors of these come from numerical second derivatives.
 FORWARD = {"nitrogen_quadratic": 2e-3, "contraception_int": 5e-2}
 # R's slopes of a parabola are forward differences over a thousandth of the range.
@@ -29,6 +37,9 @@ def identity(entry: dict[str, Any]) -> str:
     return f"{entry['case']}-{entry['spec']}-{entry['ddf']}"
 
 
+WITHOUT_OFFSET = {("owls_zip", "~ FoodTreatment"): 0.0}
+# emmeans loses the offset of a glmmTMB fit where it averages over a factor.
+
 MEANS = pytest.mark.parametrize("entry", STORED["means"], ids=identity)
 
 
@@ -39,7 +50,12 @@ def model(case: str) -> FittedModel:
 
 def means(entry: dict[str, Any], scale: Any = "link") -> MarginalMeans:  # noqa: ANN401
     return emmeans(
-        model(entry["case"]), entry["spec"], at=entry["at"], ddf=entry["ddf"], scale=scale
+        model(entry["case"]),
+        entry["spec"],
+        at=entry["at"],
+        ddf=entry["ddf"],
+        scale=scale,
+        offset=WITHOUT_OFFSET.get((entry["case"], entry["spec"])),
     )
 
 

@@ -24,8 +24,24 @@ class Fitted(Protocol):
 
 
 def estimates_of(model: Fitted | Estimates) -> Estimates:
-    """The record of a fitted model."""
-    return model if isinstance(model, Estimates) else model.estimates
+    """The record of a fitted model.
+
+    Raises
+    ------
+    ModelError
+        For anything else.
+    """
+    found = model if isinstance(model, Estimates) else getattr(model, "estimates", None)
+    if isinstance(found, Estimates):
+        return found
+    raise ModelError(
+        f"This needs a fitted model, as henderson.fit returns it, and was given "
+        f"{_article(type(model).__name__)}. Fit a model first: henderson.fit(formula, data)."
+    )
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
 def anova(
@@ -35,6 +51,7 @@ def anova(
     test: Literal["F", "Chisq"] | None = None,
     ddf: str | DegreesOfFreedom | None = None,
     convention: Convention = "car",
+    component: str = "location",
 ) -> NativeTable:
     """A test of each term of the fixed effects.
 
@@ -57,6 +74,9 @@ def anova(
         "car": types 1 and 2 weight the rows by the model's covariance, and x:f contains x and
         f. "sas" (also R's lmerTest): they weight rows equally, and x:f contains x but not f.
         The same for balanced designs without covariates, and for type 3, always SAS's.
+    component
+        The linear predictor whose terms are tested: "location", "dispersion",
+        "zero_inflation".
 
     Returns
     -------
@@ -91,20 +111,26 @@ def anova(
     estimates = estimates_of(model)
     _check(type, test, convention)
     if test is None:
-        test = "F" if ddf is not None or is_linear(estimates) else "Chisq"
+        of_mean = component == "location" and is_linear(estimates)
+        test = "F" if ddf is not None or of_mean else "Chisq"
     if test == "Chisq" and ddf not in {None, "infinite"}:
         raise ModelError(
             f'test="Chisq" has no denominator, and ddf={ddf!r} is for one. Use test="F", or '
             "leave ddf out."
         )
-    method = degrees_of_freedom(estimates, "infinite" if test == "Chisq" else ddf)
+    method = degrees_of_freedom(
+        estimates, "infinite" if test == "Chisq" else ddf, component=component
+    )
     # A robust covariance may be singular; what is tested stays as in the model.
-    hypotheses = TermHypotheses.of(estimates, getattr(method, "model_vcov", method.vcov))
+    hypotheses = TermHypotheses.of(
+        estimates, getattr(method, "model_vcov", method.vcov), component
+    )
     columns: dict[str, list[Any]] = {
         name: [] for name in ("term", "df1", "df2", "statistic", "p_value", "ddf")
     }
     for place, term in enumerate(hypotheses.terms):
-        found = joint_test(estimates, hypotheses.rows(place, type, convention), ddf=method)
+        L = hypotheses.rows(place, type, convention)
+        found = joint_test(estimates, L, ddf=method, component=component)
         statistic = found.chi2 if test == "Chisq" else found.statistic
         row = (term, found.df1, found.df2, statistic, found.p_value, found.ddf)
         for name, value in zip(columns, row, strict=True):

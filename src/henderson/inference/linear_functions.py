@@ -16,7 +16,7 @@ from scipy.special import chdtrc, fdtrc, ndtr, stdtr, stdtrit
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
-from henderson.estimation.estimates import Estimates
+from henderson.estimation.estimates import Estimates, PredictorEstimates
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.between_within import between_within_df
 from henderson.inference.coefficient_df import CoefficientDf
@@ -104,7 +104,11 @@ class JointTest:
 
 
 def linear_estimates(
-    estimates: Estimates, L: Matrix, *, ddf: str | DegreesOfFreedom | None = None
+    estimates: Estimates,
+    L: Matrix,
+    *,
+    ddf: str | DegreesOfFreedom | None = None,
+    component: str = "location",
 ) -> LinearEstimates:
     """Estimates, covariance and degrees of freedom of the linear functions Lβ.
 
@@ -113,10 +117,12 @@ def linear_estimates(
     estimates
         A fitted model.
     L : (r, p) array
-        One function a row, over the coefficients of the location.
+        One function a row, over the coefficients of the component.
     ddf
         How degrees of freedom are found: see `degrees_of_freedom`, which also makes the method
         once for several calls. None is the default of the model.
+    component
+        The linear predictor: "location", "dispersion", "zero_inflation".
 
     Returns
     -------
@@ -137,11 +143,12 @@ def linear_estimates(
     >>> slope.estimate.round(3), slope.std_error.round(3), slope.df.round(1)
     (array([10.467]), array([1.546]), array([17.]))
     """
-    L = _checked(estimates, L)
-    method = degrees_of_freedom(estimates, ddf)
+    predictor = component_named(estimates, component)
+    L = _checked(predictor, L)
+    method = degrees_of_freedom(estimates, ddf, component=component)
     return LinearEstimates(
         L=L,
-        estimate=L @ estimates.location.beta,
+        estimate=L @ predictor.beta,
         vcov=L @ method.vcov @ L.T,
         df=method.df(L),
         ddf=method.name,
@@ -154,6 +161,7 @@ def joint_test(
     *,
     value: Vector | None = None,
     ddf: str | DegreesOfFreedom | None = None,
+    component: str = "location",
 ) -> JointTest:
     """F-test of Lβ = c.
 
@@ -162,11 +170,11 @@ def joint_test(
     estimates
         A fitted model.
     L : (r, p) array
-        One function a row, over the coefficients of the location. Rows that others determine
+        One function a row, over the coefficients of the component. Rows that others determine
         change nothing.
     value : (r,) array
         c; zeros by default.
-    ddf
+    ddf, component
         As in `linear_estimates`.
 
     Returns
@@ -189,9 +197,10 @@ def joint_test(
     >>> round(test.statistic, 2), test.df1, round(test.df2, 1)
     (45.85, 1, 17.0)
     """
-    method = degrees_of_freedom(estimates, ddf)
-    L = _checked(estimates, L)
-    difference = L @ estimates.location.beta - (0.0 if value is None else np.asarray(value))
+    predictor = component_named(estimates, component)
+    method = degrees_of_freedom(estimates, ddf, component=component)
+    L = _checked(predictor, L)
+    difference = L @ predictor.beta - (0.0 if value is None else np.asarray(value))
     L, difference = _independent_rows(L, difference, method.vcov)
     q = len(L)
     if q == 0:
@@ -201,10 +210,32 @@ def joint_test(
     return JointTest(statistic, q, df2, float(p), method.name)
 
 
+def component_named(estimates: Estimates, component: str) -> PredictorEstimates:
+    """One linear predictor of a model.
+
+    Raises
+    ------
+    ModelError
+        For a predictor that the model does not have.
+    """
+    if component not in estimates.predictors:
+        known = list(estimates.predictors)
+        raise ModelError(
+            f"The model has no component {component!r}. {did_you_mean(str(component), known)}"
+            f"Known: {', '.join(map(repr, known))}."
+        )
+    return estimates.predictors[component]
+
+
 def degrees_of_freedom(
-    estimates: Estimates, ddf: str | DegreesOfFreedom | None = None
+    estimates: Estimates,
+    ddf: str | DegreesOfFreedom | None = None,
+    *,
+    component: str = "location",
 ) -> DegreesOfFreedom:
     """The method named `ddf` for a model, or the model's default; a method made is itself.
+
+    For other linear predictors than the location there is the normal distribution only.
 
     Raises
     ------
@@ -220,6 +251,15 @@ def degrees_of_freedom(
     Gaussian with the identity link and one residual variance. The default is the first for
     linear models by REML that are not large, the second for other linear models, else the last.
     """
+    component_named(estimates, component)
+    if component != "location":
+        name = ddf if ddf is None or isinstance(ddf, str) else ddf.name
+        if name not in {None, "infinite"}:
+            raise ModelError(
+                f"ddf={name!r} is for the location, and tests of the {component} are normal. "
+                "Leave ddf out."
+            )
+        return _infinite(estimates, component)
     if ddf is None:
         ddf = default_method(estimates)
     if not isinstance(ddf, str):
@@ -254,9 +294,14 @@ def is_linear(estimates: Estimates) -> bool:
     )
 
 
-def _location(estimates: Estimates) -> Matrix:
-    own = coefficients_of(estimates, "location")
+def _vcov(estimates: Estimates, component: str) -> Matrix:
+    own = coefficients_of(estimates, component)
     return estimates.vcov[own, own]
+
+
+def _infinite(estimates: Estimates, component: str = "location") -> DegreesOfFreedom:
+    vcov = _vcov(estimates, component)
+    return CoefficientDf("infinite", vcov, np.full(len(vcov), np.inf))
 
 
 def _by_coefficient(
@@ -265,7 +310,7 @@ def _by_coefficient(
     def make(estimates: Estimates) -> DegreesOfFreedom:
         return CoefficientDf(
             name=name,
-            vcov=_location(estimates),
+            vcov=_vcov(estimates, "location"),
             nu=of_coefficients(estimates),
         )
 
@@ -275,10 +320,6 @@ def _by_coefficient(
 def _residual_df(estimates: Estimates) -> Vector:
     n, p = estimates.location.fixed.matrix.shape
     return np.full(p, float(n - p))
-
-
-def _infinite_df(estimates: Estimates) -> Vector:
-    return np.full(estimates.location.beta.size, np.inf)
 
 
 def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
@@ -323,18 +364,18 @@ METHODS: Mapping[str, Callable[[Estimates], DegreesOfFreedom]] = MappingProxyTyp
         "containment": _by_coefficient("containment", containment_df),
         "between-within": _by_coefficient("between-within", between_within_df),
         "residual": _by_coefficient("residual", _residual_df),
-        "infinite": _by_coefficient("infinite", _infinite_df),
+        "infinite": _infinite,
     }
 )
 
 
-def _checked(estimates: Estimates, L: Matrix) -> Matrix:
-    p = estimates.location.beta.size
+def _checked(predictor: PredictorEstimates, L: Matrix) -> Matrix:
+    p = predictor.beta.size
     L = np.asarray(L, dtype=np.float64)
     if L.ndim != 2 or L.shape[1] != p or not np.isfinite(L).all():
         raise ModelError(
             f"L must be finite numbers, a row a linear function, with {p} columns, one for "
-            f"each of {', '.join(estimates.location.fixed.names)}. Its shape is {L.shape}."
+            f"each of {', '.join(predictor.fixed.names)}. Its shape is {L.shape}."
         )
     return L
 

@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 from henderson.arrays import Matrix
 from henderson.design.evaluation import Columns, Value
 from henderson.design.factors import Factor
-from henderson.design.model_matrix import assemble, known_values
+from henderson.design.model_frame import ModelFrame
+from henderson.design.model_matrix import MatrixRecipe, assemble, known_values
 from henderson.design.rank import independent_columns
 from henderson.design.variable_functions import evaluator
 from henderson.estimation.estimates import Estimates
@@ -49,7 +50,7 @@ _RANK = 1e-8  # of singular values, where columns have unit mean square
 
 @dataclass(frozen=True, slots=True)
 class TermHypotheses:
-    """The hypotheses about each term of the location."""
+    """The hypotheses about each term of a linear predictor."""
 
     terms: tuple[str, ...]  # labels, without the intercept
     B: Matrix  # (p, P) in the coordinates γ = Rβ of an orthonormal basis
@@ -62,11 +63,11 @@ class TermHypotheses:
     M: Matrix  # (p, p), Φ⁻¹ of γ, up to a factor
 
     @classmethod
-    def of(cls, estimates: Estimates, vcov: Matrix) -> Self:
-        """For a model whose coefficients have the covariance `vcov` (p, p)."""
-        fixed = estimates.location.fixed
+    def of(cls, estimates: Estimates, vcov: Matrix, component: str = "location") -> Self:
+        """For a predictor whose coefficients have the covariance `vcov` (p, p)."""
+        fixed = estimates.predictors[component].fixed
         basis = FixedBasis.of(fixed.matrix)
-        every_level, assign, first = _indicators(estimates)
+        every_level, assign, first = _indicators(estimates.frame, fixed.recipe)
         if _outside(every_level, basis):
             every_level, assign = fixed.matrix, fixed.assign
             first = np.zeros(len(assign), dtype=bool)
@@ -196,10 +197,9 @@ def _null_space(rows: Matrix) -> Matrix:
 
 
 def _indicators(
-    estimates: Estimates,
+    frame: ModelFrame, recipe: MatrixRecipe
 ) -> tuple[Matrix, NDArray[np.int64], NDArray[np.bool_]]:
     """X̃ (n, P), the term of each column, and whether it is of a factor's first level."""
-    frame, recipe = estimates.frame, estimates.location.fixed.recipe
     named = recipe.terms
     in_full = tuple(
         tuple(named.variables[i] in recipe.codings for i in term) for term in named.terms

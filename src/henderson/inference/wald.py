@@ -21,6 +21,7 @@ from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.linear_functions import (
     DegreesOfFreedom,
     JointTest,
+    component_named,
     degrees_of_freedom,
     joint_test,
     linear_estimates,
@@ -51,6 +52,7 @@ def wald_test(
     *,
     value: Vector | None = None,
     ddf: str | DegreesOfFreedom | None = None,
+    component: str = "location",
 ) -> WaldTest:
     """Test linear hypotheses about the fixed effects, each alone and all jointly.
 
@@ -65,6 +67,8 @@ def wald_test(
         c where `hypothesis` is a matrix; zeros by default.
     ddf
         Degrees of freedom, as in `anova`.
+    component
+        The linear predictor whose coefficients these are.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def wald_test(
     [0.766]
     """
     estimates = estimates_of(model)
-    names = estimates.location.fixed.names
+    names = component_named(estimates, component).fixed.names
     if isinstance(hypothesis, str):
         hypothesis = [hypothesis]
     if all(isinstance(each, str) for each in hypothesis) and len(hypothesis) > 0:
@@ -101,8 +105,8 @@ def wald_test(
         L = np.asarray(hypothesis, dtype=np.float64)
         c = np.zeros(len(L)) if value is None else np.asarray(value, dtype=np.float64)
         labels = [_in_words(row, names) for row in L] if L.ndim == 2 else []
-    method = degrees_of_freedom(estimates, ddf)
-    linear = linear_estimates(estimates, L, ddf=method)
+    method = degrees_of_freedom(estimates, ddf, component=component)
+    linear = linear_estimates(estimates, L, ddf=method, component=component)
     difference = replace(linear, estimate=linear.estimate - c)
     rows = estimates.frame.table(
         {
@@ -116,7 +120,8 @@ def wald_test(
             "ddf": [linear.ddf] * len(L),
         }
     )
-    return WaldTest(L, c, rows, joint_test(estimates, L, value=c, ddf=method))
+    jointly = joint_test(estimates, L, value=c, ddf=method, component=component)
+    return WaldTest(L, c, rows, jointly)
 
 
 def parse_hypothesis(text: str, names: Sequence[str]) -> list[tuple[str, Vector, float]]:

@@ -2,6 +2,7 @@
 
 from henderson.marginal_means.contrasts import MeanContrasts
 from henderson.marginal_means.means import MarginalMeans, emmeans
+from henderson.marginal_means.term_tests import joint_tests
 from henderson.marginal_means.trends import emtrends
 
-__all__ = ["MarginalMeans", "MeanContrasts", "emmeans", "emtrends"]
+__all__ = ["MarginalMeans", "MeanContrasts", "emmeans", "emtrends", "joint_tests"]

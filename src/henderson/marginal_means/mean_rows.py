@@ -2,49 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.prediction_error import coefficients_of
-from henderson.inference.linear_functions import DegreesOfFreedom, degrees_of_freedom
+from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.links import Link
 from henderson.marginal_means.reference_grid import is_estimable
 
 Scale = Literal["link", "response"]
-
-
-class Reference(Protocol):
-    """The covariance of the coefficients that is used, and ν of linear functions of them."""
-
-    @property
-    def name(self) -> str:
-        """The method of degrees of freedom."""
-        ...
-
-    @property
-    def vcov(self) -> Matrix:
-        """(p, p)."""
-        ...
-
-    def df(self, L: Matrix) -> Vector:
-        """ν of each row of L (r, p); shape (r,)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class NormalReference:
-    """The normal distribution, for predictors that have no degrees of freedom."""
-
-    vcov: Matrix
-    name: str = "infinite"
-
-    def df(self, L: Matrix) -> Vector:
-        """Infinite."""
-        return np.full(len(L), np.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +32,7 @@ class Functions:
 
 @dataclass(frozen=True, slots=True)
 class MeanRows:
-    """r means (or slopes) on the scale of one linear predictor, and what they were made of.
+    """r means (or slopes) as linear functions of coefficients β, and what they were made of.
 
     `coordinates` (r, P) are over the columns of the model matrix before any was dropped, NaN
     for a mean over no observation that was to be weighted by observations; `offset` (r,) is
@@ -73,8 +42,8 @@ class MeanRows:
     """
 
     estimates: Estimates
-    component: str
-    reference: Reference
+    beta: Vector
+    reference: DegreesOfFreedom
     depends: Matrix | None
     kept: NDArray[np.bool_]
     coordinates: Matrix
@@ -104,11 +73,10 @@ class MeanRows:
         offset = self.offset if C is None else C @ self.offset
         known = is_estimable(coordinates, self.kept, self.depends)
         L = coordinates[known][:, self.kept]
-        beta = self.estimates.predictors[self.component].beta
         rows = L @ _root(self.reference.vcov)
         se = np.linalg.norm(rows, axis=1)
         of_all = np.full((4, len(coordinates)), np.nan)
-        of_all[0, known] = L @ beta + offset[known]
+        of_all[0, known] = L @ self.beta + offset[known]
         of_all[1, known] = se
         of_all[2, known] = self._df(L, se)
         factor = np.full((len(coordinates), L.shape[1]), np.nan)
@@ -148,16 +116,6 @@ class MeanRows:
             slope_of=variable,
             fixed_at={n: value for n, value in self.fixed_at.items() if n != variable},
         )
-
-
-def reference_of(
-    estimates: Estimates, component: str, ddf: str | DegreesOfFreedom | None
-) -> Reference:
-    """Covariance and degrees of freedom of one predictor's coefficients."""
-    if component == "location":
-        return degrees_of_freedom(estimates, ddf)
-    own = coefficients_of(estimates, component)
-    return NormalReference(estimates.vcov[own, own])
 
 
 def link_of(estimates: Estimates, component: str) -> Link:

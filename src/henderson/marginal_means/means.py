@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.inference.linear_functions import DegreesOfFreedom, degrees_of_freedom
 from henderson.marginal_means.argument_checks import checked_level
 from henderson.marginal_means.averaging import Weights, averages
 from henderson.marginal_means.comparisons import (
@@ -31,7 +31,6 @@ from henderson.marginal_means.mean_rows import (
     Scale,
     contrast_labels,
     link_of,
-    reference_of,
 )
 from henderson.marginal_means.mean_table import mean_columns, transformed
 from henderson.marginal_means.reference_grid import (
@@ -40,6 +39,7 @@ from henderson.marginal_means.reference_grid import (
     dependence,
     reference_grid,
 )
+from henderson.marginal_means.response_rows import response_rows
 from henderson.marginal_means.response_scale import random_variance
 from henderson.marginal_means.specs import Names, wanted
 from henderson.marginal_means.text_table import text_table
@@ -252,9 +252,8 @@ class MarginalMeans:
             slope = np.where(found.std_error > 0.0, at.std_error / found.std_error, np.nan)
         sign = -1.0 if rows.link.name == "inverse" else 1.0
         coordinates = rows.coordinates * (sign * slope)[:, None]
-        beta = rows.estimates.predictors[rows.component].beta
         known = np.isfinite(slope)
-        offset = np.where(known, at.estimate - coordinates[:, rows.kept] @ beta, np.nan)
+        offset = np.where(known, at.estimate - coordinates[:, rows.kept] @ rows.beta, np.nan)
         made = replace(
             rows, coordinates=coordinates, offset=offset, link=None, scale="response"
         )
@@ -325,7 +324,9 @@ def emmeans(
     level
         Coverage of intervals, between 0 and 1.
     component
-        The linear predictor: "location", "dispersion", "shape".
+        The linear predictor: "location", "dispersion", "zero_inflation". Or "response", for
+        families whose mean depends on several, such as (1 − π)μ of a zero-inflated count: means
+        of the response itself, averaged on its scale, intervals transformed from its logarithm.
     offset
         One number in place of all offsets of the model.
     random
@@ -363,6 +364,16 @@ def emmeans(
     array([104.5 , 109.79,  97.62])
     """
     estimates = estimates_of(model)
+    if component == "response":
+        if random != "zero":
+            raise ModelError(
+                f'random={random!r} is for means of the location. With component="response" '
+                "random effects are 0: leave random out."
+            )
+        rows = response_rows(
+            estimates, specs, by=by, at=at, weights=weights, ddf=ddf, level=level, offset=offset
+        )
+        return MarginalMeans(rows)
     if scale not in {"link", "response"}:
         raise ModelError(f"There is no scale={scale!r}. Choose 'link' or 'response'.")
     if random not in {"zero", "integrate", "adjust"}:
@@ -412,9 +423,9 @@ def mean_rows(
     link = link_of(estimates, component)
     return MeanRows(
         estimates=estimates,
-        component=component,
-        reference=reference_of(estimates, component, ddf),
-        depends=dependence(estimates, grid),
+        beta=estimates.predictors[component].beta,
+        reference=degrees_of_freedom(estimates, ddf, component=component),
+        depends=dependence(estimates, component),
         kept=grid.predictor.fixed.kept,
         coordinates=made.matrix @ grid.matrix,
         offset=made.matrix @ grid.offset,
@@ -423,7 +434,7 @@ def mean_rows(
         columns=made.columns,
         labels={n: contrast_labels(n, labels) for n, labels in made.labels.items()},
         averaged=made.averaged,
-        fixed_at=_fixed_at(grid, (*factors, *by)),
+        fixed_at=grid.fixed_at((*factors, *by)),
         weights=weights,
         level=checked_level(level),
         scale=scale,
@@ -431,19 +442,6 @@ def mean_rows(
         random=random,
         tau=_tau(grid, made.matrix) if random != "zero" else np.zeros(len(made.matrix)),
     )
-
-
-def _fixed_at(grid: ReferenceGrid, kept: tuple[str, ...]) -> Mapping[str, str]:
-    """The variables with one value, which the means are at."""
-    return {
-        variable.name: _short(variable.keys[0])
-        for variable in grid.variables
-        if len(variable.labels) == 1 and variable.name not in kept
-    }
-
-
-def _short(value: Any) -> str:  # noqa: ANN401
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _tau(grid: ReferenceGrid, weights: Matrix) -> Vector:

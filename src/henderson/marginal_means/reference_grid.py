@@ -25,6 +25,7 @@ from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, Call, parse_expression
+from henderson.inference.linear_functions import component_named
 from henderson.marginal_means.argument_checks import is_finite_number
 
 At = Mapping[str, Any]
@@ -79,6 +80,14 @@ class ReferenceGrid:
         """The variables."""
         return tuple(variable.name for variable in self.variables)
 
+    def fixed_at(self, kept: Sequence[str]) -> dict[str, str]:
+        """The variables with one value that are not `kept`, which means are at."""
+        return {
+            variable.name: _short(variable.keys[0])
+            for variable in self.variables
+            if len(variable.labels) == 1 and variable.name not in kept
+        }
+
     def variable(self, name: str) -> GridVariable:
         """One of the variables."""
         return self.variables[self.names.index(name)]
@@ -109,6 +118,7 @@ def reference_grid(
     offset: float | None = None,
     component: str = "location",
     random: bool = False,
+    others: bool = False,
 ) -> ReferenceGrid:
     """The grid of one linear predictor.
 
@@ -127,6 +137,8 @@ def reference_grid(
         The linear predictor: "location", "dispersion", "shape".
     random
         Whether the variables of the random effects belong to the grid.
+    others
+        Whether those of the other linear predictors do.
 
     Raises
     ------
@@ -135,19 +147,15 @@ def reference_grid(
     ModelError
         For an unknown component, or a grid too large to hold.
     """
-    if component not in estimates.predictors:
-        known = list(estimates.predictors)
-        raise ModelError(
-            f"The model has no component {component!r}. {did_you_mean(component, known)}"
-            f"Known: {', '.join(map(repr, known))}."
-        )
-    predictor = estimates.predictors[component]
-    formula = estimates.frame.formulas[list(estimates.predictors).index(component)]
-    names = _names(estimates, predictor, formula, component, random=random)
-    at = _checked({} if at is None else at, names)
-    variables = tuple(
-        _grid_variable(estimates, predictor, name, at.get(name)) for name in names
+    predictor = component_named(estimates, component)
+    formula = formula_of(estimates, component)
+    read = list(estimates.predictors) if others else [component]
+    names = tuple(
+        dict.fromkeys(n for each in read for n in _names(estimates, each, random=random))
     )
+    at = _checked({} if at is None else at, names)
+    recipes = [estimates.predictors[each].fixed.recipe for each in read]
+    variables = tuple(_grid_variable(estimates, recipes, name, at.get(name)) for name in names)
     nested = _nesting(variables)
     places = _cells(variables, nested, width=predictor.fixed.kept.size)
     table = cell_values(variables, places)
@@ -158,25 +166,40 @@ def reference_grid(
         variables=variables,
         places=places,
         matrix=matrix,
-        offset=_offsets(estimates, formula, table, offset, component, len(places)),
+        offset=_offsets(estimates, table, offset, component, len(places)),
         counts=_counts(variables, places, estimates.frame.n),
         nested=nested,
     )
 
 
-def dependence(estimates: Estimates, grid: ReferenceGrid) -> Matrix | None:
+def formula_of(estimates: Estimates, component: str) -> Formula:
+    """The formula of one linear predictor."""
+    return estimates.frame.formulas[list(estimates.predictors).index(component)]
+
+
+def over_cells(
+    estimates: Estimates, grid: ReferenceGrid, offset: float | None, component: str
+) -> tuple[Matrix, Vector]:
+    """The model matrix (G, P) and offset (G,) of another predictor over the same cells."""
+    table, n = cell_values(grid.variables, grid.places), len(grid.places)
+    recipe = estimates.predictors[component].fixed.recipe
+    matrix = _rows_of(recipe, table, formula_of(estimates, component).text, n)
+    given = offset if component == "location" else None
+    return matrix, _offsets(estimates, table, given, component, n)
+
+
+def dependence(estimates: Estimates, component: str) -> Matrix | None:
     """B (kept, dropped) with X_dropped = X_kept B, or None if no column was dropped.
 
     A linear function with coordinates (l_kept, l_dropped) over all columns can be estimated
     exactly if l_dropped = l_keptᵀB: only then is its value the same for every β that fits the
     data equally well.
     """
-    fixed = grid.predictor.fixed
+    fixed = estimates.predictors[component].fixed
     if fixed.kept.all():
         return None
-    full = _rows_of(
-        fixed.recipe, dict(estimates.frame.variables), grid.formula.text, estimates.frame.n
-    )
+    text = formula_of(estimates, component).text
+    full = _rows_of(fixed.recipe, dict(estimates.frame.variables), text, estimates.frame.n)
     kept, dropped = full[:, fixed.kept], full[:, ~fixed.kept]
     scale = np.linalg.norm(kept, axis=0)
     scale[scale == 0.0] = 1.0
@@ -209,15 +232,9 @@ def cell_values(
     }
 
 
-def _names(
-    estimates: Estimates,
-    predictor: PredictorEstimates,
-    formula: Formula,
-    component: str,
-    *,
-    random: bool,
-) -> tuple[str, ...]:
-    """The columns that the predictor reads, in order of appearance."""
+def _names(estimates: Estimates, component: str, *, random: bool) -> tuple[str, ...]:
+    """The columns that a predictor reads, in order of appearance."""
+    predictor, formula = estimates.predictors[component], formula_of(estimates, component)
     expressions = [*predictor.fixed.recipe.terms.variables, *formula.offsets]
     if component == "location" and estimates.frame.offset_argument is not None:
         expressions.append(estimates.frame.offset_argument)
@@ -243,10 +260,7 @@ def _checked(at: At, names: tuple[str, ...]) -> At:
 
 
 def _grid_variable(
-    estimates: Estimates,
-    predictor: PredictorEstimates,
-    name: str,
-    asked: object,
+    estimates: Estimates, recipes: Sequence[MatrixRecipe], name: str, asked: object
 ) -> GridVariable:
     found = estimates.frame.variables[name]
     if isinstance(found, Factor):
@@ -259,18 +273,18 @@ def _grid_variable(
     if asked is not None:
         values = _numbers(name, asked)
         return GridVariable(name, values, level_labels(values), None)
-    if _made_a_factor(name, predictor) or len(np.unique(found[:1000])) <= 2:
+    if _made_a_factor(name, recipes) or len(np.unique(found[:1000])) <= 2:
         as_levels = factorize(found)
-        if _made_a_factor(name, predictor) or len(as_levels.keys) <= 2:
+        if _made_a_factor(name, recipes) or len(as_levels.keys) <= 2:
             keys = as_levels.keys.astype(np.float64)
             return GridVariable(name, keys, as_levels.levels, as_levels.codes)
     mean = np.array([float(np.mean(found, dtype=np.float64))])
     return GridVariable(name, mean, level_labels(mean), None)
 
 
-def _made_a_factor(name: str, predictor: PredictorEstimates) -> bool:
+def _made_a_factor(name: str, recipes: Sequence[MatrixRecipe]) -> bool:
     """Whether a function of the formula, such as factor(), turns a numeric column to levels."""
-    nodes = [parse_expression(text) for text in predictor.fixed.recipe.codings]
+    nodes = [parse_expression(text) for recipe in recipes for text in recipe.codings]
     return any(isinstance(node, Call) and name in columns_used(node) for node in nodes)
 
 
@@ -376,7 +390,6 @@ def _rows_of(recipe: MatrixRecipe, table: Mapping[str, Variable], text: str, n: 
 
 def _offsets(
     estimates: Estimates,
-    formula: Formula,
     table: Mapping[str, Variable],
     given: float | None,
     component: str,
@@ -386,7 +399,7 @@ def _offsets(
         if not is_finite_number(given):
             raise DataError(f"offset={given!r} is not a finite number. Give one number.")
         return np.full(n, float(given))
-    frame = estimates.frame
+    frame, formula = estimates.frame, formula_of(estimates, component)
     learned = dict(frame.learned)
     total = offset_of(formula, evaluator(table, formula.text, n, learned, fitting=False))
     if component != "location":
@@ -399,3 +412,7 @@ def _offsets(
         terms = offset_of(formula, frame.evaluator(formula))
         return total + float(np.mean(frame.offsets[0] - terms))
     return total
+
+
+def _short(value: Any) -> str:  # noqa: ANN401
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,6 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
-from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.linear_functions import (
     DegreesOfFreedom,
     LinearEstimates,
@@ -28,17 +27,9 @@ def coefficient_estimates(
     """
     found = {}
     for name, each in estimates.predictors.items():
-        own = coefficients_of(estimates, name)
-        p = each.beta.size
-        if name == "location" and p:
-            found[name] = linear_estimates(estimates, np.eye(p), ddf=ddf)
-            continue
-        found[name] = LinearEstimates(
-            L=np.eye(p),
-            estimate=each.beta,
-            vcov=estimates.vcov[own, own],
-            df=np.full(p, np.inf),
-            ddf="infinite",
+        method = ddf if name == "location" and each.beta.size else "infinite"
+        found[name] = linear_estimates(
+            estimates, np.eye(each.beta.size), ddf=method, component=name
         )
     return found
 
