@@ -14,6 +14,7 @@ from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
 from henderson.inference import anova, compare
 from henderson.marginal_means import emmeans, emtrends, joint_tests
+from henderson.plots.design_diagram import plot_design
 from henderson.report.tidy_tables import augment, glance, tidy
 from henderson.simulated_residuals import simulate_residuals
 
@@ -36,6 +37,7 @@ __all__ = [
     "fit",
     "glance",
     "joint_tests",
+    "plot_design",
     "simulate_residuals",
     "suggest_model",
     "tidy",

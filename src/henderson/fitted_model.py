@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,6 +37,8 @@ from henderson.marginal_means.mean_rows import Scale
 from henderson.marginal_means.means import RandomEffects
 from henderson.marginal_means.reference_grid import At
 from henderson.marginal_means.specs import Names
+from henderson.plots.cascade import cascade, plot_cascade
+from henderson.plots.design_diagram import plot_design
 from henderson.prediction import (
     Interval,
     Kind,
@@ -52,6 +54,9 @@ from henderson.report.summary import Summary, summarize
 from henderson.report.tidy_tables import Effects, augment, glance, tidy
 from henderson.simulated_residuals import SimulatedResiduals, simulate_residuals
 from henderson.simulation import simulate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @final
@@ -238,6 +243,18 @@ class FittedModel:
     def experiment(self) -> Experiment:
         """Its units, treatments and concerns; see `experiment.experiment_of`."""
         return experiment_of(self.estimates)
+
+    def plot_design(self) -> "Figure":
+        """Units, counts, treatments, variances; see `plots.design_diagram.plot_design`."""
+        return plot_design(self.estimates)
+
+    def cascade(self, *, row: int = 0) -> NativeTable:
+        """How one observation comes about, step by step; see `plots.cascade.cascade`."""
+        return cascade(self.estimates, row=row)
+
+    def plot_cascade(self, *, row: int = 0) -> "Figure":
+        """The same as a picture, down to a star; see `plots.cascade.plot_cascade`."""
+        return plot_cascade(self.estimates, row=row)
 
     # ---- the fit as a whole ----------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from henderson.inference import (
     wald_test,
 )
 from henderson.marginal_means import emmeans, joint_tests
+from henderson.plots.cascade import cascade, plot_cascade
 from henderson.prediction import predict, residuals
 from henderson.report import tables
 from henderson.report.summary import summarize
@@ -41,6 +42,9 @@ DELEGATES = {
     hd.FittedModel.augment: hd.augment,
     hd.FittedModel.vcov: tables.covariance_matrix,
     hd.FittedModel.experiment: experiment_of,
+    hd.FittedModel.plot_design: hd.plot_design,
+    hd.FittedModel.cascade: cascade,
+    hd.FittedModel.plot_cascade: plot_cascade,
     hd.FittedModel.variance_components: tables.variance_components,
     hd.FittedModel.random_effects: tables.random_effects,
     hd.FittedModel.predict: predict,

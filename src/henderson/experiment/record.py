@@ -1,5 +1,6 @@
 """What an experiment looks like: units with their counts, treatments, times, concerns."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import fill
@@ -201,4 +202,11 @@ def applied(treatment: Treatment) -> str:
 
 def bullet(sentence: str) -> str:
     """A sentence as an item of a list, over as many lines as it needs."""
-    return fill(sentence, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    return wrapped(sentence, WIDTH, first="  - ", other="    ")
+
+
+def wrapped(sentence: str, width: int, *, first: str = "", other: str = "") -> str:
+    """A sentence over several lines, each random term in one piece."""
+    whole = re.sub(r"\(1 \| [^)]*\)", lambda found: found[0].replace(" ", "\xa0"), sentence)
+    lines = fill(whole, width, initial_indent=first, subsequent_indent=other)
+    return lines.replace("\xa0", " ")

@@ -122,7 +122,7 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
     random: dict[str, float] = {}
     residual = np.exp(2.0 * estimates.predictors["dispersion"].beta[0]) if linear else 0.0
     for term in location.terms:
-        value = _mean_variance(term)
+        value = mean_variance(term)
         if not linear and term.design.n_levels == estimates.frame.n:
             residual += value
         else:
@@ -132,7 +132,7 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
     return VarianceExplained(fixed, MappingProxyType(random), float(residual))
 
 
-def _mean_variance(term: TermEstimates) -> float:
+def mean_variance(term: TermEstimates) -> float:
     """The mean over the rows of z'Gz."""
     design, G = term.design, term.covariance
     if design.columns is None:
