@@ -3,10 +3,12 @@
 
 namespace henderson {
 void bind_equations(nanobind::module_& m);  // mixed model equations: elimination, selected inverse
+void bind_modes(nanobind::module_& m);      // the search for conditional modes
 void bind_families(nanobind::module_& m);   // log densities and their derivatives
 }
 
 NB_MODULE(_core, m) {
     henderson::bind_equations(m);
+    henderson::bind_modes(m);
     henderson::bind_families(m);
 }

@@ -30,6 +30,23 @@ def log_density(
     d3: Matrix | None = None,
 ) -> None: ...
 
+def find_modes(
+    parts: list[tuple],
+    predictors: int,
+    random: tuple[int, ...],
+    templates: Vector,
+    beta: Vector,
+    half: Matrix,
+    tail_factor: Matrix,
+) -> tuple[bool, float, float, int]: ...
+
+class CompiledDensity:
+    """The log densities of rows, for the search of modes."""
+
+    def __init__(
+        self, family: str, link: str, constants: Vector, y: Vector, size: Vector, weight: Vector
+    ) -> None: ...
+
 class Equations:
     """The mixed model equations of one part of the rows."""
 

@@ -203,6 +203,33 @@ class MixedModelEquations:
         self._tail_forward(border, gram)
         return log_determinant
 
+    def find_modes(
+        self,
+        parts: Sequence[tuple],
+        n_predictors: int,
+        random: tuple[int, ...],
+        templates: Vector,
+        beta: Vector,
+        half: Matrix,
+    ) -> tuple[float, float, int] | None:
+        """The conditional modes, with the equations factored there; None if not found.
+
+        Returns h, log det C and the steps. `parts` have (density, x, η, u, value, d1, d2,
+        border), as `conditional_modes.hpp` names them; the arrays are written to.
+        """
+        self._templates = self._in_order(templates)
+        self._tail_factor = np.empty((self.tail, self.tail))
+        found, *result = _core.find_modes(
+            [(e, *part) for e, part in zip(self.parts, parts, strict=True)],
+            n_predictors,
+            random,
+            self._templates,
+            beta,
+            half,
+            self._tail_factor,
+        )
+        return tuple(result) if found else None
+
     def half_solve(self, border: Sequence[Matrix], gram: Matrix) -> None:
         """`border` B becomes L⁻¹B and `gram` loses (L⁻¹B)ᵀ(L⁻¹B), with the factor in place."""
 

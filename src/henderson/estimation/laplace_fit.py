@@ -204,6 +204,7 @@ def _rows(design: ModelDesign, coefficients: _Coefficients, which: slice | np.nd
         X=tuple(basis.Q[which] for basis in coefficients.bases),
         columns=coefficients.columns,
         offset=np.column_stack([p.offset[which] for p in design.predictors]),
+        compiled=design.family.compiled(response),
     )
 
 

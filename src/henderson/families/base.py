@@ -142,6 +142,19 @@ class Family(ABC):
         )
         return Derivatives(value, d1, d2, d3)
 
+    def compiled(self, response: Response) -> _core.CompiledDensity | None:
+        """`log_density` of a response in the compiled core; None of a family that is not there."""
+        if type(self).log_density is not Family.log_density:
+            return None
+        return _core.CompiledDensity(
+            self.core_name,
+            self.link.name,
+            self.constants,
+            response.y,
+            response.size,
+            response.weight,
+        )
+
     def inverse_link(self, location: Vector) -> InverseLink:
         """μ, its derivatives in η and 1 − μ, of the location predictor (n,)."""
         return self.link.inverse(location)

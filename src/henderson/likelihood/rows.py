@@ -47,6 +47,7 @@ class Rows:
     X: tuple[Matrix, ...]
     columns: tuple[slice, ...]
     offset: Matrix  # (n, K)
+    compiled: Any = None  # the density in the core, of a family that it has
 
     @property
     def n_coefficients(self) -> int:

@@ -1,0 +1,46 @@
+// The log densities of the rows of one part: from a kernel of the core, or a function of Python.
+#pragma once
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstdint>
+
+#include "families/registry.hpp"
+
+namespace henderson {
+
+using DoubleArray = nanobind::ndarray<const double, nanobind::c_contig, nanobind::device::cpu>;
+
+class RowDensity {
+  public:
+    virtual ~RowDensity() = default;
+    // Of all rows at eta (n, K): value (n,), d1 (n, K), d2 (n, K(K+1)/2). Without the lock.
+    virtual void evaluate(const double* eta, double* value, double* d1, double* d2) const = 0;
+};
+
+// Rows of a family and link of the core; holds the arrays it was made from.
+class CompiledDensity final : public RowDensity {
+  public:
+    CompiledDensity(const char* family, const char* link, DoubleArray constants, DoubleArray y,
+                    DoubleArray size, DoubleArray weight);
+    void evaluate(const double* eta, double* value, double* d1, double* d2) const override;
+
+  private:
+    Kernel kernel_;
+    DoubleArray constants_, y_, size_, weight_;
+};
+
+// A function of Python of (eta, order) whose result has value, d1 and d2.
+class PythonDensity final : public RowDensity {
+  public:
+    PythonDensity(nanobind::object function, int64_t n, int predictors)
+        : function_(std::move(function)), n_(n), predictors_(predictors) {}
+    void evaluate(const double* eta, double* value, double* d1, double* d2) const override;
+
+  private:
+    nanobind::object function_;
+    int64_t n_;
+    int predictors_;
+};
+
+}  // namespace henderson
