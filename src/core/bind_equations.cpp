@@ -114,6 +114,34 @@ void bind_equations(nb::module_& m) {
                                          log_determinant);
                  return good ? log_determinant : not_positive_definite;
              })
+        .def("one_factor", &Equations::one_factor)
+        .def("factor_one",
+             [](Equations& e, In templates, In right, Out border, Out gram) {
+                 int m = columns_of(right);
+                 need(e.one_factor(), "only for one term without a tail");
+                 need(border.size() == right.size() && int(gram.size()) == m * m, "shape");
+                 nb::gil_scoped_release release;
+                 double log_determinant;
+                 bool good = e.factor_one(templates.data(), right.data(), border.data(), m,
+                                          gram.data(), log_determinant);
+                 return good ? log_determinant : not_positive_definite;
+             })
+        .def("differentiate_one",
+             [](Equations& e, In templates, In right, In border, In combine, In weight, In changes,
+                Out x, Out by_template, Out information, Out across, Out K, Out F, Out FF) {
+                 int m = columns_of(right), k = e.terms.at(0).k, count = int(changes.size()) / (k * k);
+                 need(e.one_factor(), "only for one term without a tail");
+                 need(border.size() == right.size() && x.size() == right.size(), "shape");
+                 need(int(combine.size()) == m * m && int(weight.size()) == m, "shape");
+                 need(int(information.size()) == count * count && int(across.size()) == m * count, "shape");
+                 need(!count || (int(K.size()) == e.q * k && FF.size() == K.size() &&
+                                 int(F.size()) == e.q * (m - 1)), "shape");
+                 nb::gil_scoped_release release;
+                 e.differentiate_one(templates.data(), right.data(), border.data(), m, combine.data(),
+                                     weight.data(), count, changes.data(),
+                                     {x.data(), by_template.data(), information.data(), across.data(),
+                                      K.data(), F.data(), FF.data()});
+             })
         .def("forward",
              [](const Equations& e, Out border, Out gram) {
                  int m = columns_of(border);

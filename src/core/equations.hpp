@@ -80,6 +80,28 @@ class Equations {
     // out (q, m) += A d, d (q, m)
     void multiply(const double* d, int m, double* out) const;
 
+    // --- one term without a tail: a level at a time (one_factor.cpp) ----------------------
+    // What sums over levels and what is kept by level; see differentiate_one.
+    struct LevelSums {
+        double* x;            // (q, m): L^-T border combine
+        double* by_template;  // (k, k): sum of A T C^-1 - Fz weight x'
+        double* information;  // (count, count): sum of D'KD, D the columns G_t z
+        double* across;       // (m, count): Fz'D
+        double* K;            // (levels, k, k)
+        double* F;            // (q, m - 1)
+        double* FF;           // (levels, k, k): FF'
+    };
+    bool one_factor() const;
+    // Factor C and border = L^-1 T' right; gram (m, m) loses border'border.
+    bool factor_one(const double* templates, const double* right, double* border, int m,
+                    double* gram, double& log_determinant);
+    // C^-1, and with Fz = Z'V^-1[X y] combine the sums above; `changes` are count matrices G_t
+    // (k, k), K = Z'V^-1 Z by level, z the last column of Fz and F the others. With count = 0 only
+    // the first two are filled. After factor_one.
+    void differentiate_one(const double* templates, const double* right, const double* border, int m,
+                           const double* combine, const double* weight, int count,
+                           const double* changes, const LevelSums& out);
+
     // --- selected inverse (selected_inverse.cpp) --------------------------------------------
     // C^-1 on the pattern of the factor, given S^-1 (tail, tail), row-major lower.
     void selected_inverse(const double* tail_inverse);
@@ -123,6 +145,13 @@ class Equations {
     };
 
     void index_rows();
+    template <int K>
+    bool factor_levels(const double* T, const double* right, double* border, int m, double* gram,
+                       double& log_determinant);
+    template <int K>
+    void differentiate_levels(const double* T, const double* right, const double* border, int m,
+                              const double* combine, const double* weight, int count,
+                              const double* changes, const LevelSums& out);
     void scale_blocks(const double* templates, double* tail_matrix);
     template <int K> void update_tail(const Node& node, double* tail_matrix) const;
     template <int K> void gather_tail(const Node& node, const double* tail_inverse, double* x) const;

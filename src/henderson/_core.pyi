@@ -64,6 +64,26 @@ class Equations:
     def eliminate(
         self, templates: Vector, tail: Matrix, border: Matrix, gram: Matrix
     ) -> float: ...
+    def one_factor(self) -> bool: ...
+    def factor_one(
+        self, templates: Vector, right: Matrix, border: Matrix, gram: Matrix
+    ) -> float: ...
+    def differentiate_one(
+        self,
+        templates: Vector,
+        right: Matrix,
+        border: Matrix,
+        combine: Matrix,
+        weight: Vector,
+        changes: Vector,
+        x: Matrix,
+        by_template: Vector,
+        information: Matrix,
+        across: Matrix,
+        K: NDArray[np.floating],
+        F: Matrix,
+        FF: NDArray[np.floating],
+    ) -> None: ...
     def forward(self, border: Matrix, gram: Matrix) -> None: ...
     def backward(self, x: Matrix) -> None: ...
     def multiply(self, d: Matrix, out: Matrix) -> None: ...

@@ -80,6 +80,7 @@ class MixedModelEquations:
             [pieces for pieces, _ in split],
         )
         self.tail = sum(t.size for t in ordered[leaf_terms:])
+        self.one_factor = self.parts[0].one_factor()
         starts = np.cumsum([0] + [t.k * t.k for t in self.terms])
         self._reorder = np.array(
             [i for t in self.order for i in range(starts[t], starts[t + 1])], dtype=np.intp
@@ -202,6 +203,73 @@ class MixedModelEquations:
         self._tail_factor = S
         self._tail_forward(border, gram)
         return log_determinant
+
+    def factor_of_right(
+        self, templates: Vector, right: Sequence[Matrix], gram: Matrix
+    ) -> tuple[float, list[Matrix]]:
+        """Factor C; log det C, and L⁻¹Λᵀr for r = Zᵀ..., (q_part, m), to be added in the tail.
+
+        `gram` loses the cross-products of the latter, in place.
+        """
+        if not self.one_factor:
+            border = self.scale(right, templates, transposed=True)
+            return self.factor(templates, border, gram), border
+        self._templates = templates
+
+        def one(part: _core.Equations, r: Matrix) -> tuple[float, Matrix, Matrix]:
+            border, lost = np.empty_like(r), np.zeros_like(gram)
+            return part.factor_one(templates, r, border, lost), border, lost
+
+        results = self.executor.map(one, self.parts, right)
+        for _, _, lost in results:
+            gram += lost
+        return sum(r[0] for r in results), [r[1] for r in results]
+
+    def level_sums(
+        self,
+        right: Sequence[Matrix],
+        border: Sequence[Matrix],
+        combine: Matrix,
+        weight: Vector,
+        changes: Vector,
+    ) -> list["LevelSums"]:
+        """What one term without a tail contributes to derivatives, by part; leaves C⁻¹.
+
+        After `factor_of_right`, with what it was given and gave. `changes` are k x k matrices G
+        one after another, or none where only first derivatives are wanted.
+        """
+        k, m = self.terms[0].k, len(combine)
+        count = changes.size // (k * k)
+
+        def one(part: _core.Equations, r: Matrix, b: Matrix) -> LevelSums:
+            g = part.q // k if count else 0
+            sums = LevelSums(
+                x=np.empty_like(b),
+                by_template=np.zeros(k * k),
+                information=np.zeros((count, count)),
+                across=np.zeros((m, count)),
+                K=np.empty((g, k, k)),
+                F=np.empty((g * k, m - 1)),
+                FF=np.empty((g, k, k)),
+            )
+            part.differentiate_one(
+                self._templates,
+                r,
+                b,
+                combine,
+                weight,
+                changes,
+                sums.x,
+                sums.by_template,
+                sums.information,
+                sums.across,
+                sums.K,
+                sums.F,
+                sums.FF,
+            )
+            return sums
+
+        return self.executor.map(one, self.parts, right, border)
 
     def find_modes(
         self,
@@ -450,6 +518,22 @@ class MixedModelEquations:
 
 def _as_tuple(term: RandomTermMatrix) -> tuple:
     return term.predictor, term.k, term.levels, term.codes, term.values, term.columns
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSums:
+    """Sums over the levels of the only term in one part; see `one_factor.cpp`.
+
+    [F z] = ZᵀV⁻¹[X y] combined, K = ZᵀV⁻¹Z by level, D the columns Gz.
+    """
+
+    x: Matrix  # L⁻ᵀ border combined, (q_part, m)
+    by_template: Vector  # Σ AΛC⁻¹ − [F z] weight xᵀ, flat
+    information: Matrix  # Σ DᵀKD
+    across: Matrix  # Σ [F z]ᵀD, (m, number of G)
+    K: Blocks  # (g, k, k)
+    F: Matrix  # (q_part, m − 1)
+    FF: Blocks  # FFᵀ by level, (g, k, k)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,12 +62,11 @@ class _Profile:
 
 @dataclass(frozen=True, slots=True)
 class _Information:
-    """Second derivatives in θ at one point, without the curvature of TTᵀ; (nθ, nθ)."""
+    """Second derivatives in θ at one point, without the curvature of TTᵀ."""
 
-    changes: list[Blocks]  # ∂G/∂θᵢ by term
-    observed: Matrix  # y'P∂ᵢVP∂ⱼVPy/σ²
-    average: Matrix  # of observed and expected information, σ² profiled out
-    expected: Matrix | None  # tr(P∂ᵢVP∂ⱼV), where it is known before C is inverted
+    observed: Matrix  # y'P∂ᵢVP∂ⱼVPy/σ², (nθ, nθ)
+    c: Vector  # y'P∂ᵢVPy/σ², (nθ,)
+    expected: Matrix | None  # tr(P∂ᵢVP∂ⱼV), (nθ, nθ)
 
 
 @final
@@ -99,9 +98,8 @@ class GaussianLikelihood:
         n, p = X.shape
         self.equations, self.parameters = equations, parameters
         self.n, self.p, self.restricted = n, p, restricted
-        self._one_factor = len(equations.terms) == 1 and not equations.tail
         small = _SMALL_BY_PARAMETERS if len(parameters) >= _MANY_PARAMETERS else _SMALL
-        self.exact = len(equations.parts) == 1 and (equations.q <= small or self._one_factor)
+        self.exact = equations.one_factor or (len(equations.parts) == 1 and equations.q <= small)
         self._last: tuple[_Profile, Sequence[Matrix]] | None = None
         self.nu = n - p if restricted else n
         xy = np.column_stack([X, y])
@@ -116,9 +114,8 @@ class GaussianLikelihood:
 
     def _profile(self, templates: Vector) -> _Profile:
         nu = self.nu
-        border = self.equations.scale(self._zxy, templates, transposed=True)
         gram = self._xy.copy()
-        log_det = self.equations.factor(templates, border, gram)
+        log_det, border = self.equations.factor_of_right(templates, self._zxy, gram)
         fixed = LeastSquares.of(gram)
         deviance = (
             log_det + nu * (1.0 + np.log(2.0 * np.pi * fixed.r2 / nu)) - self._log_weights
@@ -127,13 +124,18 @@ class GaussianLikelihood:
             deviance += fixed.log_determinant
         return _Profile(templates, float(deviance), border, fixed)
 
-    def _solve(self, at: _Profile) -> tuple[Sequence[Matrix], Matrix]:
-        """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, and the matrix that combines [X y]."""
+    def _combine(self, fixed: LeastSquares) -> Matrix:
+        """[X y] becomes [XR⁻ᵀ, y − Xβ]."""
         p = self.p
         combine = np.zeros((p + 1, p + 1))
-        combine[:p, :p] = at.fixed.half
-        combine[:p, p] = -at.fixed.beta
+        combine[:p, :p] = fixed.half
+        combine[:p, p] = -fixed.beta
         combine[p, p] = 1.0
+        return combine
+
+    def _solve(self, at: _Profile) -> tuple[Sequence[Matrix], Matrix]:
+        """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, and the matrix that combines [X y]."""
+        combine = self._combine(at.fixed)
         x = [b @ combine for b in at.border]
         self.equations.back_solve(x)
         return x, combine
@@ -157,54 +159,92 @@ class GaussianLikelihood:
         return self._evaluate(theta, with_hessian=True)
 
     def _evaluate(self, theta: Vector, *, with_hessian: bool) -> Evaluation:
-        equations, p = self.equations, self.p
         theta = self.parameters.regular(theta, self.smallest)
         factors = self.parameters.factors(theta)
-        templates = flat(factors)
         derivatives = self.parameters.factor_derivatives(theta)
-        at = self._profile(templates)
+        at = self._profile(flat(factors))
         sigma2 = at.fixed.r2 / self.nu
         if not (np.isfinite(at.deviance) and sigma2 > 0):
             return _nowhere(len(theta))
-        x, combine = self._solve(at)
+        weight = np.ones(self.p + 1)  # of FFᵀ and zzᵀ in g
+        weight[: self.p] = 1.0 if self.restricted else 0.0
+        weight[self.p] = 1.0 / sigma2
+        changes = covariance_changes(self.parameters, theta) if with_hessian else None
+        step = self._by_level if self.equations.one_factor else self._by_passes
+        x, flat_gradient, information = step(at, weight, changes)
         self._last = (at, x)
-        # F = ZᵀV₀⁻¹XR⁻ᵀ and z = ZᵀV₀⁻¹(y − Xβ), side by side
-        back = equations.multiply(equations.scale(x, templates, transposed=False))
-        fz = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
-        equations.sum_tail(fz)
-        information = self._information(theta, templates, fz, sigma2) if with_hessian else None
-        equations.invert(keep_factor=False)
-        weight = np.ones(p + 1)
-        weight[:p] = 1.0 if self.restricted else 0.0
-        weight[p] = 1.0 / sigma2
-        lost = equations.outer_sums([piece * weight for piece in fz], x)
-        by_template = unflat(2.0 * (equations.template_traces() - lost), self.parameters.k)
+        by_template = unflat(2.0 * flat_gradient, self.parameters.k)
         gradient = theta_gradient(self.parameters, derivatives, by_template)
         if information is None:
             return Evaluation(at.deviance, gradient, np.empty((0, 0)))
         curvature = factor_curvature(self.parameters, theta, factors, derivatives, by_template)
-        hessian = information.average + curvature
-        if not self.exact:
+        average = information.observed - np.outer(information.c, information.c) / self.nu
+        hessian = average + curvature
+        if information.expected is None:
             return Evaluation(at.deviance, gradient, hessian)
-        expected = information.expected
-        if expected is None:
-            expected = self._by_level(information.changes, fz)
-        return Evaluation(
-            at.deviance, gradient, hessian, exact=hessian + information.observed - expected
-        )
+        exact = hessian + information.observed - information.expected
+        return Evaluation(at.deviance, gradient, hessian, exact=exact)
 
-    def _information(
-        self, theta: Vector, templates: Vector, fz: Sequence[Matrix], sigma2: float
-    ) -> _Information:
-        changes = covariance_changes(self.parameters, theta)
-        observed, c = self._observed_information(templates, changes, fz, sigma2)
-        pairs = self.exact and not self._one_factor
-        return _Information(
-            changes=changes,
-            observed=observed,
-            average=observed - np.outer(c, c) / self.nu,
-            expected=self._by_pairs(templates, changes, fz) if pairs else None,
+    def _by_passes(
+        self, at: _Profile, weight: Vector, changes: list[Blocks] | None
+    ) -> tuple[Sequence[Matrix], Vector, _Information | None]:
+        """[C⁻¹ΛᵀZᵀWXR⁻ᵀ | u], Σ gT by term, and the information; any pattern of terms."""
+        equations, templates = self.equations, at.templates
+        x, combine = self._solve(at)
+        # F = ZᵀV₀⁻¹XR⁻ᵀ and z = ZᵀV₀⁻¹(y − Xβ), side by side
+        back = equations.multiply(equations.scale(x, templates, transposed=False))
+        fz = [zxy @ combine - b for zxy, b in zip(self._zxy, back, strict=True)]
+        equations.sum_tail(fz)
+        information = None
+        if changes is not None:
+            observed, c = self._observed_information(templates, changes, fz, 1.0 / weight[-1])
+            expected = self._by_pairs(templates, changes, fz) if self.exact else None
+            information = _Information(observed, c, expected)
+        equations.invert(keep_factor=False)
+        lost = equations.outer_sums([piece * weight for piece in fz], x)
+        return x, equations.template_traces() - lost, information
+
+    def _by_level(
+        self, at: _Profile, weight: Vector, changes: list[Blocks] | None
+    ) -> tuple[Sequence[Matrix], Vector, _Information | None]:
+        """What `_by_passes` gives, of one term without a tail, in one pass over its levels.
+
+        K = ZᵀPZ is block-diagonal but for FFᵀ, which restricted likelihood takes away.
+        """
+        p, (k,) = self.p, self.parameters.k
+        combine = self._combine(at.fixed)
+        parts = self.equations.level_sums(
+            self._zxy,
+            at.border,
+            combine,
+            weight,
+            np.empty(0) if changes is None else flat_changes(changes),
         )
+        x = [part.x for part in parts]
+        gradient = np.sum([part.by_template for part in parts], axis=0)
+        if changes is None:
+            return x, gradient, None
+        across = np.sum([part.across for part in parts], axis=0)
+        observed = np.sum([part.information for part in parts], axis=0)
+        observed -= across[:-1].T @ across[:-1]
+        # Σ Kⱼ[a, c] Kⱼ[b, d] as (a c, b d), K less FFᵀ but for the square of the latter
+        N = np.zeros((k * k, k * k))
+        by_row = np.zeros((k * p, k * p))
+        for part in parts:
+            K, FF = part.K.reshape(-1, k * k), part.FF.reshape(-1, k * k)
+            N += K.T @ K
+            if self.restricted and p:
+                cross = FF.T @ K
+                N -= cross + cross.T
+                F = part.F.reshape(-1, k * p)
+                by_row += F.T @ F
+        D = changes[0].reshape(-1, k * k)
+        expected = D @ _regroup(N, k) @ D.T
+        if self.restricted and p:
+            margins = D @ _regroup(by_row, k, p)  # Σ Fⱼᵀ∂ᵢG Fⱼ, (nθ, p p)
+            turned = margins.reshape(-1, p, p).transpose(0, 2, 1).reshape(-1, p * p)
+            expected += margins @ turned.T
+        return x, gradient, _Information(observed * weight[-1], across[-1] * weight[-1], expected)
 
     def _observed_information(
         self,
@@ -226,28 +266,6 @@ class GaussianLikelihood:
         across = equations.inner(fz, directions)
         information -= across[:-1].T @ across[:-1]
         return information / sigma2, across[-1] / sigma2
-
-    def _by_level(self, changes: Sequence[Blocks], fz: Sequence[Matrix]) -> Matrix:
-        """tr(P∂ᵢV P∂ⱼV) of one factor, whose levels only meet through X; after `invert`.
-
-        K = ZᵀPZ is block-diagonal but for FFᵀ, which restricted likelihood takes away.
-        """
-        (k,), p = self.parameters.k, self.p
-        D = changes[0].reshape(-1, k * k)
-        K = self.equations.projected_blocks().reshape(-1, k * k)
-        N = K.T @ K  # Σ Kⱼ[a, c] Kⱼ[b, d], as (a c, b d)
-        if not (self.restricted and p):
-            return D @ _regroup(N, k) @ D.T
-        F = fz[0][:, :p].reshape(-1, k, p)
-        FF = np.empty((k, k, len(F)))
-        for a in range(k):
-            for b in range(a + 1):
-                FF[a, b] = FF[b, a] = np.einsum("jp,jp->j", F[:, a], F[:, b])
-        cross = FF.reshape(k * k, -1) @ K
-        by_row = F.reshape(-1, k * p)
-        margins = D @ _regroup(by_row.T @ by_row, k, p)  # Fⱼᵀ∂ᵢG Fⱼ summed, (nθ, p p)
-        turned = margins.reshape(-1, p, p).transpose(0, 2, 1).reshape(-1, p * p)
-        return D @ _regroup(N - cross - cross.T, k) @ D.T + margins @ turned.T
 
     def _by_pairs(
         self, templates: Vector, changes: Sequence[Blocks], fz: Sequence[Matrix]
@@ -279,10 +297,7 @@ class GaussianLikelihood:
         """
         p = self.p
         fixed = LeastSquares.of(self._xy)
-        combine = np.zeros((p + 1, p + 1))
-        combine[:p, :p] = fixed.half
-        combine[:p, p] = -fixed.beta
-        combine[p, p] = 1.0
+        combine = self._combine(fixed)
         both = [zxy @ combine for zxy in self._zxy]
         self.equations.sum_tail(both)
         scores = [s[:, :, p] for s in self.equations.by_term(both)]
