@@ -2,9 +2,11 @@
 // written into arrays the caller made, so that nothing is allocated in the hot path.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "dense_tail.hpp"
@@ -91,6 +93,18 @@ void bind_equations(nb::module_& m) {
                  nb::gil_scoped_release release;
                  e.z_transpose_times(v.data(), m, out.data());
              })
+        .def("data_sums",
+             [](Equations& e, In X, In y, std::optional<In> w, Out out) {
+                 int p = columns_of(out) - 1;
+                 need(e.predictors == 1 && int64_t(X.size()) == e.n * p && int64_t(y.size()) == e.n, "shape");
+                 need(!w || int64_t(w->size()) == e.n, "shape of w");
+                 need(int(out.size()) == e.q * (p + 1), "shape");
+                 const double* weights = w ? w->data() : nullptr;
+                 nb::gil_scoped_release release;
+                 e.cross_products(weights);
+                 e.z_transpose_times_data(X.data(), p, y.data(), weights, out.data());
+             },
+             nb::arg("X"), nb::arg("y"), nb::arg("w").none(), nb::arg("out"))
         .def("z_times",
              [](const Equations& e, In b, Out out) {
                  need(int(b.size()) == e.q && int64_t(out.size()) == e.n * e.predictors, "shape");

@@ -17,12 +17,12 @@ void Equations::cross_products(const double* w) {
     std::fill(a_.begin(), a_.end(), 0.0);
     int count = int(terms.size()), weights = predictors * (predictors + 1) / 2;
     for (int64_t row = 0; row < n; ++row) {
-        const double* w_row = w + row * weights;
+        const double* w_row = w ? w + row * weights : nullptr;
         int pair = 0;
         for (int t = 0; t < count; ++t) {
             const Term& term = terms[t];
             const double* z = term.row_values(row);
-            double weight = w_row[packed(term.predictor, term.predictor, predictors)];
+            double weight = w ? w_row[packed(term.predictor, term.predictor, predictors)] : 1.0;
             double* block = a_.data() + nodes_[term.first_node + term.codes[row]].diagonal;
             if (term.k == 1) {
                 block[0] += weight * z[0] * z[0];
@@ -35,7 +35,7 @@ void Equations::cross_products(const double* w) {
             }
             for (int other = t + 1; other < count; ++other, ++pair) {
                 const Term& met = terms[other];
-                double cross = w_row[packed(term.predictor, met.predictor, predictors)];
+                double cross = w ? w_row[packed(term.predictor, met.predictor, predictors)] : 1.0;
                 const double* y = met.row_values(row);
                 double* off = a_.data() + block_offset(pair, row);
                 if (term.k == 1 && met.k == 1) {
@@ -97,6 +97,24 @@ void Equations::z_transpose_times(const double* v, int m, double* out) const {
             for (int c = 0; c < term.nonzeros; ++c) {
                 double* target = level + int64_t(term.column(row, c)) * m;
                 for (int i = 0; i < m; ++i) target[i] += z[c] * v_row[i];
+            }
+        }
+    }
+}
+
+void Equations::z_transpose_times_data(const double* X, int p, const double* y, const double* w,
+                                       double* out) const {
+    const int m = p + 1;
+    for (const Term& term : terms) {
+        for (int64_t row = 0; row < n; ++row) {
+            const double *z = term.row_values(row), *x = X + row * p;
+            const double weight = w ? w[row] : 1.0;
+            double* level = out + int64_t(term.first_column + term.codes[row] * term.k) * m;
+            for (int c = 0; c < term.nonzeros; ++c) {
+                double* target = level + int64_t(term.column(row, c)) * m;
+                const double wz = weight * z[c];
+                for (int i = 0; i < p; ++i) target[i] += wz * x[i];
+                target[p] += wz * y[row];
             }
         }
     }

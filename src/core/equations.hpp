@@ -57,10 +57,13 @@ class Equations {
     std::vector<int32_t> tree_of_nodes() const;
 
     // --- assembly over rows (cross_products.cpp) ------------------------------------------
-    // A = Z'WZ; w (n, K(K+1)/2), row-major, packed 11 12 22 ...
+    // A = Z'WZ; w (n, K(K+1)/2), row-major, packed 11 12 22 ..., or null for ones with K = 1
     void cross_products(const double* w);
     // out (q, m) += Z'v, v (n, K, m)
     void z_transpose_times(const double* v, int m, double* out) const;
+    // out (q, p + 1) += Z'W[X y] of one predictor, w (n,) or null for ones
+    void z_transpose_times_data(const double* X, int p, const double* y, const double* w,
+                                double* out) const;
     // out (n, K) += Z b, b (q,)
     void z_times(const double* b, double* out) const;
     // out (n, K(K+1)/2): blocks of Z T C^-1 T' Z' of each row; needs selected_inverse

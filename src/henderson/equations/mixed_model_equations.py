@@ -20,7 +20,7 @@ from scipy.linalg import cython_blas, cython_lapack  # pyright: ignore[reportAtt
 from henderson import _core
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations.executor import SERIAL, Executor
-from henderson.equations.partition import rows_of_parts, split_levels
+from henderson.equations.partition import Rows, rows_of_parts, split_levels
 from henderson.equations.terms import RandomTermMatrix
 
 _core.load_lapack(
@@ -62,7 +62,9 @@ class MixedModelEquations:
         self.order = sorted(range(len(terms)), key=lambda t: -terms[t].size)
         ordered = [terms[t] for t in self.order]
         if leaf_terms is None:
-            leaf_terms, _ = _core.plan_elimination([_as_tuple(t) for t in ordered])
+            leaf_terms = len(terms)
+            if leaf_terms > 1:
+                leaf_terms, _ = _core.plan_elimination([_as_tuple(t) for t in ordered])
         self.leaf_terms: int = leaf_terms
         self.rows = rows_of_parts(ordered, leaf_terms, n, parts)
         split = [split_levels(ordered, leaf_terms, rows) for rows in self.rows]
@@ -140,6 +142,16 @@ class MixedModelEquations:
     def cross_products(self, weights: Sequence[Matrix]) -> None:
         """A = ZᵀWZ; weights (n_part, K(K+1)/2), packed 11 12 22 ... of the K predictors."""
         self.executor.map(lambda part, w: part.cross_products(w), self.parts, weights)
+
+    def data_sums(self, X: Matrix, y: Vector, weights: Vector | None) -> list[Matrix]:
+        """Sets A = ZᵀWZ; ZᵀW[X y], (q_part, p + 1), to be added up in the tail."""
+
+        def one(part: _core.Equations, rows: Rows) -> Matrix:
+            out = np.zeros((part.q, X.shape[1] + 1))
+            part.data_sums(X[rows], y[rows], None if weights is None else weights[rows], out)
+            return out
+
+        return self.executor.map(one, self.parts, self.rows)
 
     def z_transpose_times(self, v: Sequence[NDArray]) -> list[Matrix]:
         """Zᵀv for v (n_part, K, m), to be added up in the tail."""
@@ -425,7 +437,12 @@ class MixedModelEquations:
         out: list[Blocks] = [np.empty(0)] * len(self.terms)
         for position, t in enumerate(self.order):
             term = self.terms[t]
-            blocks = np.zeros((term.levels, term.k, term.k))
+            blocks = np.empty((term.levels, term.k, term.k))
+            if len(self.parts) == 1:
+                read(self.parts[0])(position, blocks)
+                out[t] = blocks
+                continue
+            blocks[:] = 0.0
             for part, levels in zip(self.parts, self.levels, strict=True):
                 piece = np.empty((len(levels[position]), term.k, term.k))
                 read(part)(position, piece)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.optimize import Certificate
+
+_SMALL = 8  # effects up to which one product of all blocks is faster than one for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,11 @@ class FitResult:
     log_likelihood: float
     certificate: Certificate
     seconds: tuple[float, float, float]  # preparing the equations, searching, finishing
+
+
+def sandwich(T: Matrix, blocks: Blocks) -> Blocks:
+    """T Bⱼ Tᵀ of every block B (g, k, k)."""
+    g, k, _ = blocks.shape
+    if k > _SMALL:
+        return T @ blocks @ T.T
+    return (blocks.reshape(g, k * k) @ np.kron(T, T).T).reshape(g, k, k)

@@ -11,7 +11,7 @@ from henderson.equations import MixedModelEquations, ThreadExecutor
 from henderson.equations.executor import SERIAL
 from henderson.errors import DataError
 from henderson.estimation.control import FitControl
-from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
+from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit, sandwich
 from henderson.estimation.model_design import ModelDesign
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood, GaussianSolution
@@ -236,7 +236,7 @@ def _terms(
             theta=natural[at],
             covariance=sigma2 * T @ T.T,
             modes=unit * u[t][:, :, 0] @ T.T,
-            mode_covariance=sigma2 * (T @ inverse[t] @ T.T),
+            mode_covariance=sigma2 * sandwich(T, inverse[t]),
         )
         for t, (T, at) in enumerate(
             zip(parameters.factors(theta), parameters.slices, strict=True)

@@ -16,7 +16,7 @@ from henderson.equations import (
 )
 from henderson.errors import DataError, ModelError
 from henderson.estimation.control import FitControl
-from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
+from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit, sandwich
 from henderson.estimation.model_design import ModelDesign
 from henderson.families import Response
 from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
@@ -388,7 +388,7 @@ def _terms(
             theta=natural[at],
             covariance=T @ T.T,
             modes=u[t][:, :, 0] @ T.T,
-            mode_covariance=T @ inverse[t] @ T.T,
+            mode_covariance=sandwich(T, inverse[t]),
         )
         for t, (T, at) in enumerate(
             zip(parameters.factors(theta), parameters.slices, strict=True)

@@ -102,13 +102,9 @@ class GaussianLikelihood:
         self.exact = equations.one_factor or (len(equations.parts) == 1 and equations.q <= small)
         self._last: tuple[_Profile, Sequence[Matrix]] | None = None
         self.nu = n - p if restricted else n
-        xy = np.column_stack([X, y])
-        w = np.ones(n) if weights is None else weights
-        wxy = xy if weights is None else xy * w[:, None]
-        self._log_weights = 0.0 if weights is None else float(np.sum(np.log(w)))
-        equations.cross_products([w[rows, None] for rows in equations.rows])
-        self._zxy = equations.z_transpose_times([wxy[rows, None, :] for rows in equations.rows])
-        self._xy = xy.T @ wxy
+        self._log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
+        self._zxy = equations.data_sums(X, y, weights)
+        self._xy = _cross_products(X, y, weights)
         self._blocks = equations.cross_product_blocks()
         self.smallest = smallest_factors(self._blocks)
 
@@ -338,6 +334,17 @@ class GaussianLikelihood:
             u=u,
             sigma_slope=slope,
         )
+
+
+def _cross_products(X: Matrix, y: Vector, weights: Vector | None) -> Matrix:
+    """[X y]ᵀW[X y], (p + 1, p + 1)."""
+    p = X.shape[1]
+    wX, wy = (X, y) if weights is None else (X * weights[:, None], y * weights)
+    out = np.empty((p + 1, p + 1))
+    out[:p, :p] = X.T @ wX
+    out[p, :p] = out[:p, p] = wX.T @ y
+    out[p, p] = y @ wy
+    return out
 
 
 def _regroup(products: Matrix, k: int, m: int | None = None) -> Matrix:
