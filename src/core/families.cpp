@@ -37,19 +37,11 @@ const std::vector<WrapperKernels>& wrappers() {
     return all;
 }
 
-// A family with a link, or a wrapper of one.
-struct Density {
-    const FamilyKernels* base = nullptr;
-    const WrapperKernels* wrapper = nullptr;
+}  // namespace
 
-    int predictors() const {
-        return base->predictors + (wrapper == nullptr ? 0 : wrapper->further_predictors);
-    }
-};
-
-// By names such as "poisson" and "zero_inflated_poisson"; without a base where there is none.
-Density find_density(std::string_view family, std::string_view link) {
-    Density found;
+FamilyDensity find_density(std::string_view named, std::string_view link) {
+    FamilyDensity found;
+    std::string_view family = named;
     for (const WrapperKernels& wrapper : wrappers())
         if (family.starts_with(wrapper.prefix)) {
             found.wrapper = &wrapper;
@@ -60,8 +52,26 @@ Density find_density(std::string_view family, std::string_view link) {
         if (base.family == family && base.link == link &&
             (found.wrapper == nullptr || base.predictors <= most_wrapped_predictors))
             found.base = &base;
+    if (found.base == nullptr) {
+        const std::string message = "There is no family '" + std::string(named) +
+                                    "' with the link '" + std::string(link) + "' in the core.";
+        throw nb::value_error(message.c_str());
+    }
     return found;
 }
+
+void FamilyDensity::evaluate(int order, const double* constants, const double* y, const double* size,
+                             const double* weight, const double* eta, std::size_t n, double* value,
+                             double* d1, double* d2, double* d3) const {
+    const Kernel kernel = base->of_order[order];
+    if (wrapper == nullptr)
+        kernel(constants, y, size, weight, eta, n, value, d1, d2, d3);
+    else
+        wrapper->of[base->predictors - 1][order](kernel, constants, y, size, weight, eta, n, value,
+                                                 d1, d2, d3);
+}
+
+namespace {
 
 using Input1 = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Input2 = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
@@ -76,12 +86,7 @@ void log_density(std::string_view family, std::string_view link, const Input1& c
                  const Input1& y, const Input1& size, const Input1& weight, const Input2& eta,
                  int order, const Output1& value, const std::optional<Output2>& d1,
                  const std::optional<Output2>& d2, const std::optional<Output2>& d3) {
-    const Density density = find_density(family, link);
-    if (density.base == nullptr) {
-        const std::string message = "There is no family '" + std::string(family) +
-                                    "' with the link '" + std::string(link) + "' in the core.";
-        throw nb::value_error(message.c_str());
-    }
+    const FamilyDensity density = find_density(family, link);
     check_shape(order >= 0 && order <= 3, "order must be 0, 1, 2 or 3.");
     const std::size_t n = y.shape(0), K = static_cast<std::size_t>(density.predictors());
     check_shape(size.shape(0) == n && weight.shape(0) == n && eta.shape(0) == n &&
@@ -97,14 +102,8 @@ void log_density(std::string_view family, std::string_view link, const Input1& c
         derivatives[degree - 1] = output->data();
     }
     nb::gil_scoped_release release;
-    const Kernel base = density.base->of_order[order];
-    if (density.wrapper == nullptr)
-        base(constants.data(), y.data(), size.data(), weight.data(), eta.data(), n, value.data(),
-             derivatives[0], derivatives[1], derivatives[2]);
-    else
-        density.wrapper->of[density.base->predictors - 1][order](
-            base, constants.data(), y.data(), size.data(), weight.data(), eta.data(), n,
-            value.data(), derivatives[0], derivatives[1], derivatives[2]);
+    density.evaluate(order, constants.data(), y.data(), size.data(), weight.data(), eta.data(), n,
+                     value.data(), derivatives[0], derivatives[1], derivatives[2]);
 }
 
 }  // namespace

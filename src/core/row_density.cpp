@@ -1,7 +1,6 @@
 #include "row_density.hpp"
 
 #include <algorithm>
-#include <string>
 
 namespace nb = nanobind;
 
@@ -9,21 +8,15 @@ namespace henderson {
 
 CompiledDensity::CompiledDensity(const char* family, const char* link, DoubleArray constants,
                                  DoubleArray y, DoubleArray size, DoubleArray weight)
-    : constants_(constants), y_(y), size_(size), weight_(weight) {
-    const KernelSet* kernels = find_kernels(family, link);
-    if (kernels == nullptr) {
-        const std::string message = "There is no family '" + std::string(family) +
-                                    "' with the link '" + std::string(link) + "' in the core.";
-        throw nb::value_error(message.c_str());
-    }
+    : density_(find_density(family, link)), constants_(constants), y_(y), size_(size),
+      weight_(weight) {
     if (y.size() != size.size() || y.size() != weight.size())
         throw nb::value_error("y, size and weight must have n entries.");
-    kernel_ = kernels->of_order[2];
 }
 
 void CompiledDensity::evaluate(const double* eta, double* value, double* d1, double* d2) const {
-    kernel_(constants_.data(), y_.data(), size_.data(), weight_.data(), eta, y_.size(), value, d1,
-            d2, nullptr);
+    density_.evaluate(2, constants_.data(), y_.data(), size_.data(), weight_.data(), eta, y_.size(),
+                      value, d1, d2, nullptr);
 }
 
 void PythonDensity::evaluate(const double* eta, double* value, double* d1, double* d2) const {

@@ -26,7 +26,7 @@ class CompiledDensity final : public RowDensity {
     void evaluate(const double* eta, double* value, double* d1, double* d2) const override;
 
   private:
-    Kernel kernel_;
+    FamilyDensity density_;
     DoubleArray constants_, y_, size_, weight_;
 };
 

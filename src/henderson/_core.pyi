@@ -29,7 +29,6 @@ def log_density(
     d2: Matrix | None = None,
     d3: Matrix | None = None,
 ) -> None: ...
-
 def find_modes(
     parts: list[tuple],
     predictors: int,

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 namespace henderson {
@@ -49,5 +50,21 @@ struct WrapperKernels {
 };
 
 void add_wrappers(std::vector<WrapperKernels>& all);
+
+// A family with a link, or a wrapper of one, as a kernel of any order.
+struct FamilyDensity {
+    const FamilyKernels* base = nullptr;
+    const WrapperKernels* wrapper = nullptr;
+
+    int predictors() const {
+        return base->predictors + (wrapper == nullptr ? 0 : wrapper->further_predictors);
+    }
+    void evaluate(int order, const double* constants, const double* y, const double* size,
+                  const double* weight, const double* eta, std::size_t n, double* value, double* d1,
+                  double* d2, double* d3) const;
+};
+
+// By names such as "poisson" and "zero_inflated_poisson". Raises where there is none.
+FamilyDensity find_density(std::string_view named, std::string_view link);
 
 }  // namespace henderson

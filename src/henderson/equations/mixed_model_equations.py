@@ -299,7 +299,7 @@ class MixedModelEquations:
         """
         self._templates = self._in_order(templates)
         self._tail_factor = np.empty((self.tail, self.tail))
-        found, *result = _core.find_modes(
+        found, joint, log_determinant, steps = _core.find_modes(
             [(e, *part) for e, part in zip(self.parts, parts, strict=True)],
             n_predictors,
             random,
@@ -308,7 +308,7 @@ class MixedModelEquations:
             half,
             self._tail_factor,
         )
-        return tuple(result) if found else None
+        return (joint, log_determinant, steps) if found else None
 
     def half_solve(self, border: Sequence[Matrix], gram: Matrix) -> None:
         """`border` B becomes L⁻¹B and `gram` loses (L⁻¹B)ᵀ(L⁻¹B), with the factor in place."""

@@ -143,7 +143,7 @@ class Family(ABC):
         return Derivatives(value, d1, d2, d3)
 
     def compiled(self, response: Response) -> _core.CompiledDensity | None:
-        """`log_density` of a response in the compiled core; None of a family that is not there."""
+        """`log_density` of a response in the core; None of a family that is not there."""
         if type(self).log_density is not Family.log_density:
             return None
         return _core.CompiledDensity(

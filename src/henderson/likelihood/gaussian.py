@@ -99,7 +99,9 @@ class GaussianLikelihood:
         self.equations, self.parameters = equations, parameters
         self.n, self.p, self.restricted = n, p, restricted
         small = _SMALL_BY_PARAMETERS if len(parameters) >= _MANY_PARAMETERS else _SMALL
-        self.exact = equations.one_factor or (len(equations.parts) == 1 and equations.q <= small)
+        self.exact = equations.one_factor or (
+            len(equations.parts) == 1 and equations.q <= small
+        )
         self._last: tuple[_Profile, Sequence[Matrix]] | None = None
         self.nu = n - p if restricted else n
         self._log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
@@ -240,7 +242,11 @@ class GaussianLikelihood:
             margins = D @ _regroup(by_row, k, p)  # Σ Fⱼᵀ∂ᵢG Fⱼ, (nθ, p p)
             turned = margins.reshape(-1, p, p).transpose(0, 2, 1).reshape(-1, p * p)
             expected += margins @ turned.T
-        return x, gradient, _Information(observed * weight[-1], across[-1] * weight[-1], expected)
+        return (
+            x,
+            gradient,
+            _Information(observed * weight[-1], across[-1] * weight[-1], expected),
+        )
 
     def _observed_information(
         self,
