@@ -1,6 +1,7 @@
 """Linear and generalized linear mixed models: fit, check, test, compare, report."""
 
-from henderson import datasets, families
+from henderson import datasets, families, plots
+from henderson.diagnostics import check, influence, separated, vif
 from henderson.errors import (
     DataError,
     FormulaError,
@@ -28,6 +29,7 @@ __all__ = [
     "ModelError",
     "anova",
     "augment",
+    "check",
     "compare",
     "datasets",
     "describe_design",
@@ -36,9 +38,13 @@ __all__ = [
     "families",
     "fit",
     "glance",
+    "influence",
     "joint_tests",
     "plot_design",
+    "plots",
+    "separated",
     "simulate_residuals",
     "suggest_model",
     "tidy",
+    "vif",
 ]

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array, dia_array
 
 from henderson.arrays import Matrix, Vector
 from henderson.design.model_frame import PerRow
+from henderson.diagnostics import Influence, ModelCheck, check, influence, separated, vif
 from henderson.diagnostics.quantile_residuals import Condition
 from henderson.estimation import matrices
 from henderson.estimation.estimates import Estimates
@@ -37,6 +38,14 @@ from henderson.marginal_means.mean_rows import Scale
 from henderson.marginal_means.means import RandomEffects
 from henderson.marginal_means.reference_grid import At
 from henderson.marginal_means.specs import Names
+from henderson.plots import (
+    plot_correlations,
+    plot_effects,
+    plot_random_effects,
+    plot_random_quantiles,
+    plot_residuals,
+    plot_shrinkage,
+)
 from henderson.plots.cascade import cascade, plot_cascade
 from henderson.plots.design_diagram import plot_design
 from henderson.prediction import (
@@ -380,6 +389,66 @@ class FittedModel:
     ) -> SimulatedResiduals:
         """Uniform where the model holds; see `simulated_residuals.simulate_residuals`."""
         return simulate_residuals(self.estimates, n, condition=condition, by=by, rng=rng)
+
+    # ---- does it hold? -----------------------------------------------------------------------
+
+    def check(
+        self, *, n: int = 250, rng: np.random.Generator | int | None = None
+    ) -> ModelCheck:
+        """All there is to look at, in plain words; see `diagnostics.check`."""
+        return check(self.estimates, n=n, rng=rng)
+
+    def influence(self, by: str | None = None, *, refit: bool = False) -> Influence:
+        """Leverage, Cook's distance and DFBETAS; see `diagnostics.influence`."""
+        return influence(self.estimates, by, refit=refit)
+
+    def vif(self, *, component: str = "location") -> NativeTable:
+        """Generalized variance inflation factors; see `diagnostics.vif`."""
+        return vif(self.estimates, component=component)
+
+    def separated(self) -> tuple[str, ...]:
+        """Coefficients that separation makes infinite; see `diagnostics.separated`."""
+        return separated(self.estimates)
+
+    # ---- pictures --------------------------------------------------------------------------
+
+    def plot_effects(
+        self,
+        x: str,
+        *,
+        by: str | None = None,
+        at: Mapping[str, Any] | None = None,
+        scale: Scale = "response",
+        ddf: str | DegreesOfFreedom | None = None,
+        level: float = 0.95,
+        points: bool = True,
+    ) -> "Figure":
+        """Fitted means with bands over the data; see `plots.plot_effects`."""
+        return plot_effects(
+            self.estimates, x, by=by, at=at, scale=scale, ddf=ddf, level=level, points=points
+        )
+
+    def plot_residuals(
+        self, against: str | None = None, *, kind: ResidualKind = "pearson"
+    ) -> "Figure":
+        """Residuals: level, even and normal? See `plots.plot_residuals`."""
+        return plot_residuals(self.estimates, against, kind=kind)
+
+    def plot_random_effects(self, *, level: float = 0.95) -> "Figure":
+        """Conditional modes in order; see `plots.plot_random_effects`."""
+        return plot_random_effects(self.estimates, level=level)
+
+    def plot_random_quantiles(self) -> "Figure":
+        """Are random effects normal? See `plots.plot_random_quantiles`."""
+        return plot_random_quantiles(self.estimates)
+
+    def plot_shrinkage(self, term: str | None = None) -> "Figure":
+        """Partial, no and complete pooling; see `plots.plot_shrinkage`."""
+        return plot_shrinkage(self.estimates, term)
+
+    def plot_correlations(self, term: str | None = None) -> "Figure":
+        """Correlations of the random effects of a level; see `plots.plot_correlations`."""
+        return plot_correlations(self.estimates, term)
 
     # ---- the matrices of the theory --------------------------------------------------------
 

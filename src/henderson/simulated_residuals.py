@@ -12,10 +12,10 @@ from henderson.diagnostics import QuantileResiduals, ResidualTest, quantile_resi
 from henderson.diagnostics import residual_tests as tests
 from henderson.diagnostics.quantile_residuals import Condition
 from henderson.diagnostics.residual_tests import Alternative
+from henderson.drawing.style import new_axes
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.plots import residual_plots
-from henderson.plots.style import new_axes
 from henderson.prediction import NativeTable
 
 if TYPE_CHECKING:

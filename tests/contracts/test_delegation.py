@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 import henderson as hd
+from henderson.diagnostics import check, influence, separated, vif
 from henderson.experiment import experiment_of
 from henderson.inference import (
     anova,
@@ -17,6 +18,14 @@ from henderson.inference import (
     wald_test,
 )
 from henderson.marginal_means import emmeans, joint_tests
+from henderson.plots import (
+    plot_correlations,
+    plot_effects,
+    plot_random_effects,
+    plot_random_quantiles,
+    plot_residuals,
+    plot_shrinkage,
+)
 from henderson.plots.cascade import cascade, plot_cascade
 from henderson.prediction import predict, residuals
 from henderson.report import tables
@@ -51,6 +60,16 @@ DELEGATES = {
     hd.FittedModel.residuals: residuals,
     hd.FittedModel.simulate: simulate,
     hd.FittedModel.simulate_residuals: simulate_residuals,
+    hd.FittedModel.check: check,
+    hd.FittedModel.influence: influence,
+    hd.FittedModel.vif: vif,
+    hd.FittedModel.separated: separated,
+    hd.FittedModel.plot_effects: plot_effects,
+    hd.FittedModel.plot_residuals: plot_residuals,
+    hd.FittedModel.plot_random_effects: plot_random_effects,
+    hd.FittedModel.plot_random_quantiles: plot_random_quantiles,
+    hd.FittedModel.plot_shrinkage: plot_shrinkage,
+    hd.FittedModel.plot_correlations: plot_correlations,
     hd.FittedModel.summary: summarize,
 }
 

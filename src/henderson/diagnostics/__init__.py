@@ -1,6 +1,21 @@
-"""Does the model hold? Residuals by simulation, and tests of them."""
+"""Does the model hold? Residuals by simulation, influence, and what else may be wrong."""
 
+from henderson.diagnostics.collinearity import vif
+from henderson.diagnostics.influence import Influence, influence
+from henderson.diagnostics.model_check import Finding, ModelCheck, check
 from henderson.diagnostics.quantile_residuals import QuantileResiduals, quantile_residuals
 from henderson.diagnostics.residual_tests import ResidualTest
+from henderson.diagnostics.separation import separated
 
-__all__ = ["QuantileResiduals", "ResidualTest", "quantile_residuals"]
+__all__ = [
+    "Finding",
+    "Influence",
+    "ModelCheck",
+    "QuantileResiduals",
+    "ResidualTest",
+    "check",
+    "influence",
+    "quantile_residuals",
+    "separated",
+    "vif",
+]

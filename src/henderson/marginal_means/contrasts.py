@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,13 @@ from henderson.marginal_means.argument_checks import (
     listed_names,
 )
 from henderson.marginal_means.contrast_coefficients import Coefficients, coefficients
+from henderson.marginal_means.contrast_plots import plot_contrasts
 from henderson.marginal_means.mean_rows import Functions, MeanRows
 from henderson.marginal_means.response_scale import Transformed, ratios
 from henderson.marginal_means.text_table import text_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ContrastMethod: TypeAlias = str | Mapping[str, object]
 Side = Literal["both", "lower", "upper"]
@@ -76,6 +80,19 @@ class MeanContrasts:
         """
         parts = [self._columns(group, adjust, level) for group in self.groups]
         return self.rows.estimates.frame.table(_stacked(parts))
+
+    def plot(self) -> "Figure":
+        """Contrasts with their simultaneous intervals, one a line.
+
+        Filled where p < 0.05. Ratios have a logarithmic axis.
+
+        Returns
+        -------
+        matplotlib Figure
+            `drawing.means.draw_contrasts` draws the table into axes of your own.
+        """
+        columns = _stacked([self._columns(group, None, None) for group in self.groups])
+        return plot_contrasts(columns, self.rows, self.measure, self.level)
 
     def equivalence(self, delta: float, *, adjust: str = "none") -> NativeTable:
         """Two one-sided tests that a contrast lies within ±delta.

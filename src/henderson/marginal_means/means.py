@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from henderson.marginal_means.contrasts import (
     NativeTable,
     contrast,
 )
+from henderson.marginal_means.mean_plots import plot_means, plot_p_values
 from henderson.marginal_means.mean_rows import (
     MeanRows,
     Scale,
@@ -43,6 +44,9 @@ from henderson.marginal_means.response_rows import response_rows
 from henderson.marginal_means.response_scale import random_variance
 from henderson.marginal_means.specs import Names, wanted
 from henderson.marginal_means.text_table import text_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RandomEffects = Literal["zero", "integrate", "adjust"]
 
@@ -235,6 +239,71 @@ class MarginalMeans:
             scale of the linear predictor.
         """
         return native(self.rows, difference_columns(self.rows, alpha=alpha, adjust=adjust))
+
+    def plot(
+        self,
+        *,
+        letters: bool = False,
+        adjust: str = "tukey",
+        x: str | None = None,
+        colour: str | None = None,
+        connect: bool = False,
+    ) -> "Figure":
+        """Means with their intervals, and letters if asked for.
+
+        Parameters
+        ----------
+        letters
+            Whether to write the letters of `letters` above the intervals, which are then those
+            of that table.
+        adjust
+            Of the p-values behind the letters.
+        x
+            The variable along the axis; the first by default.
+        colour
+            The variable shown by colour; the second of those the means are of by default. Each
+            combination of the others has a panel.
+        connect
+            Whether to connect the means along the axis: an interaction plot.
+
+        Returns
+        -------
+        matplotlib Figure
+            `drawing.means.draw_means` draws the tables into axes of your own.
+        """
+        return plot_means(
+            self.rows, letters=letters, adjust=adjust, x=x, colour=colour, connect=connect
+        )
+
+    def plot_interaction(self, x: str | None = None, trace: str | None = None) -> "Figure":
+        """Means connected along `x`, a line for each level of `trace`: are lines parallel?
+
+        Parameters
+        ----------
+        x, trace
+            Variables of the means; the first and the second by default.
+
+        Returns
+        -------
+        matplotlib Figure
+        """
+        return plot_means(
+            self.rows, letters=False, adjust="none", x=x, colour=trace, connect=True
+        )
+
+    def plot_p_values(self, *, adjust: str = "tukey") -> "Figure":
+        """The matrix of `p_matrix` as tiles, a panel for each group.
+
+        Parameters
+        ----------
+        adjust
+            Of the p-values of all pairs of a group.
+
+        Returns
+        -------
+        matplotlib Figure
+        """
+        return plot_p_values(self.rows, adjust=adjust)
 
     def regrid(self) -> "MarginalMeans":
         """The means on the response scale as quantities of their own.

@@ -1,1 +1,35 @@
-"""Pictures: a function from a table to axes for each; Matplotlib is loaded on use."""
+"""What a model looks like: the tables that are drawn, and the pictures of them.
+
+Each picture is of a table, and both are here: `plot_effects` draws `effect_curves`. The
+functions that draw such tables into axes of your own are in `henderson.drawing`.
+"""
+
+from henderson.plots.effect_plots import effect_curves, observed_points, plot_effects
+from henderson.plots.model_residuals import plot_residuals, residual_points, residual_quantiles
+from henderson.plots.random_effect_plots import (
+    mode_intervals,
+    mode_quantiles,
+    plot_correlations,
+    plot_random_effects,
+    plot_random_quantiles,
+    plot_shrinkage,
+    pooled_estimates,
+    random_correlations,
+)
+
+__all__ = [
+    "effect_curves",
+    "mode_intervals",
+    "mode_quantiles",
+    "observed_points",
+    "plot_correlations",
+    "plot_effects",
+    "plot_random_effects",
+    "plot_random_quantiles",
+    "plot_residuals",
+    "plot_shrinkage",
+    "pooled_estimates",
+    "random_correlations",
+    "residual_points",
+    "residual_quantiles",
+]

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from henderson.arrays import Vector
+from henderson.drawing.style import ACCENT, GUIDE, INK, new_figure
 from henderson.errors import DataError
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.families import Response
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.plots.style import ACCENT, GUIDE, INK, new_figure
 from henderson.prediction import NativeTable, effects_at
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from henderson.arrays import Vector
+from henderson.drawing.style import ACCENT, GUIDE, INK, TIME, new_figure
 from henderson.estimation.estimates import Estimates
 from henderson.experiment import Experiment, Unit, experiment_of
 from henderson.experiment.record import between, wrapped
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.variance_explained import mean_variance
-from henderson.plots.style import ACCENT, GUIDE, INK, TIME, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

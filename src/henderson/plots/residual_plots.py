@@ -10,7 +10,7 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.diagnostics import QuantileResiduals, ResidualTest
 from henderson.diagnostics.residual_tests import DOUBTFUL, ranks
-from henderson.plots.style import ACCENT, GUIDE, INK, new_axes
+from henderson.drawing.style import ACCENT, GUIDE, INK, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

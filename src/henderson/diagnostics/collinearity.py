@@ -1,0 +1,93 @@
+"""How much of a term's variance is due to its correlation with the other terms.
+
+    GVIF = det R₁ det R₂ / det R
+
+R is the correlation of the coefficients but the intercept, R₁ of a term's, R₂ of the others'.
+With one coefficient it is the variance inflation factor, 1 / (1 − R²).
+
+Source: Fox & Monette (1992), J. Am. Stat. Assoc. 87(417), 178–183.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from henderson.arrays import Vector
+from henderson.errors import ModelError
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.prediction_error import coefficients_of
+from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.prediction import NativeTable
+
+
+def vif(model: Fitted | Estimates, *, component: str = "location") -> NativeTable:
+    """Generalized variance inflation factors of the terms of the fixed effects.
+
+    Parameters
+    ----------
+    model
+        A fitted model with two terms or more, besides the intercept.
+    component
+        The linear predictor: "location", "dispersion", "zero_inflation".
+
+    Returns
+    -------
+    table
+        One row a term: `term`, `df` (its coefficients), `gvif`, and `se_factor`,
+        GVIF^(1 / 2 df): how many times wider its intervals are than without the correlation.
+
+    Raises
+    ------
+    ModelError
+        For a model with fewer than two terms, or without the component.
+
+    Notes
+    -----
+    A covariate in an interaction is correlated with it by its origin alone: center it first.
+
+    Examples
+    --------
+    >>> import henderson as hd
+    >>> grouse = hd.datasets.load("grouseticks")
+    >>> model = hd.fit("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)", grouse, family="poisson")
+    >>> hd.vif(model).round(3)
+          term  df   gvif  se_factor
+    0     YEAR   2  1.004      1.001
+    1  cHEIGHT   1  1.004      1.002
+    """
+    estimates = estimates_of(model)
+    if component not in estimates.predictors:
+        raise ModelError(
+            f"The model has no component {component!r}. "
+            f"Known: {', '.join(map(repr, estimates.predictors))}."
+        )
+    terms, df, factors = inflation(estimates, component)
+    if len(terms) < 2:
+        raise ModelError(
+            f"Variance inflation is of two terms or more, and the {component} has "
+            f"{len(terms)} besides the intercept."
+        )
+    return estimates.frame.table(
+        {"term": terms, "df": df, "gvif": factors, "se_factor": factors ** (0.5 / df)}
+    )
+
+
+def inflation(
+    estimates: Estimates, component: str = "location"
+) -> tuple[list[str], NDArray[np.intp], Vector]:
+    """Terms but the intercept, their numbers of coefficients, and their GVIF."""
+    fixed = estimates.predictors[component].fixed
+    own = coefficients_of(estimates, component)
+    slopes = np.array([fixed.terms[t] != "(Intercept)" for t in fixed.assign], dtype=bool)
+    V = estimates.vcov[own, own][np.ix_(slopes, slopes)]
+    sd = np.sqrt(np.diag(V))
+    R = V / np.outer(sd, sd)
+    assign = fixed.assign[slopes]
+    found = np.unique(assign)
+    log_all = np.linalg.slogdet(R)[1]
+    factors = np.empty(len(found))
+    for i, term in enumerate(found):
+        here = assign == term
+        inside = np.linalg.slogdet(R[np.ix_(here, here)])[1]
+        outside = np.linalg.slogdet(R[np.ix_(~here, ~here)])[1]
+        factors[i] = np.exp(inside + outside - log_all)
+    return [fixed.terms[t] for t in found], np.bincount(assign)[found], factors

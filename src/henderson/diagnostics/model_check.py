@@ -1,0 +1,272 @@
+"""All that can be checked of a model without asking anything, in plain words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from scipy.special import chdtrc
+
+from henderson.design import ModelFrame
+from henderson.diagnostics.collinearity import inflation
+from henderson.diagnostics.influence import influence
+from henderson.diagnostics.quantile_residuals import quantile_residuals
+from henderson.diagnostics.residual_tests import (
+    DOUBTFUL,
+    ResidualTest,
+    dispersion,
+    outliers,
+    quantiles,
+    uniformity,
+    zero_inflation,
+)
+from henderson.diagnostics.separation import separated
+from henderson.estimation.estimates import Estimates
+from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.optimize.certificate import Outcome
+from henderson.prediction import NativeTable, residuals
+
+Verdict = Literal["fine", "note", "problem"]
+
+_FEW_LEVELS = 5
+_INFLATED = np.sqrt(5.0)  # times the standard error
+_VERY_INFLATED = np.sqrt(10.0)
+_MOST_LEVELS = 300  # of a factor, to be left out one at a time
+_ROWS_FOR_QUARTERS = 40
+
+_ADVICE = {
+    Outcome.FLAT: "Look for covariates that say the same, for separation, and for random "
+    "effects that few levels can tell apart; leave some out.",
+    Outcome.SADDLE: "Leave out random effects that the data hardly determine, or scale the "
+    "covariates.",
+    Outcome.STALLED: "Scale covariates with large or very different ranges, and leave out "
+    "random effects that the data hardly determine.",
+    Outcome.ITERATION_LIMIT: "Allow more: control=hd.FitControl(max_evaluations=1000).",
+}
+_TEST_ADVICE = {
+    "uniformity": "Look at simulate_residuals().plot(): the family, the link or a term may be "
+    "wrong.",
+    "dispersion": "Choose a family with a dispersion parameter, such as nbinom2 or "
+    "betabinomial, or model the dispersion.",
+    "outliers": "Look at the rows outside all draws; a family with heavier tails may fit.",
+    "zero inflation": 'Try zero_inflation="~ 1", or a family with more zeros, such as nbinom2.',
+    "quantiles": "The mean or the spread changes along the predictions: look for a curve, an "
+    "interaction, another link, or a formula of the dispersion.",
+}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    topic: str
+    verdict: Verdict
+    sentence: str
+    advice: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ModelCheck:
+    """What `check` found, in the order of `findings`."""
+
+    findings: tuple[Finding, ...]
+    frame: ModelFrame
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is a problem."""
+        return all(each.verdict != "problem" for each in self.findings)
+
+    def table(self) -> NativeTable:
+        """One row a finding: `topic`, `verdict`, `sentence`, `advice`."""
+        header = ("topic", "verdict", "sentence", "advice")
+        return self.frame.table(
+            {name: [getattr(each, name) for each in self.findings] for name in header}
+        )
+
+    def __repr__(self) -> str:
+        marks = {"fine": "fine   ", "note": "note   ", "problem": "PROBLEM"}
+        lines = []
+        for each in self.findings:
+            lines.append(f"{marks[each.verdict]}  {each.topic}: {each.sentence}")
+            if each.advice and each.verdict != "fine":
+                lines.append(f"         {each.advice}")
+        return "\n".join(lines)
+
+
+def check(
+    model: Fitted | Estimates,
+    *,
+    n: int = 250,
+    rng: np.random.Generator | int | None = None,
+) -> ModelCheck:
+    """Everything to look at before a model is trusted, in plain words.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    n
+        Draws for the simulated residuals; 0 leaves these out.
+    rng
+        A generator or a seed for them. None: other draws every time.
+
+    Returns
+    -------
+    ModelCheck
+        Printed, a line a finding with advice; `findings`, `table()`, `good`.
+
+    Notes
+    -----
+    Looked at: the search and its boundaries; rows and columns left out; levels of grouping
+    factors; separation; collinearity (√5 and √10 times the standard errors are the limits);
+    Pearson's dispersion of families without a dispersion parameter; simulated residuals at 5 %;
+    and Cook's distance by levels of the grouping factors with up to 300 levels, worth a note
+    from 0.5 and a problem from 1. Some tests out of many fail by chance: read the sentences.
+
+    Examples
+    --------
+    >>> import henderson as hd
+    >>> model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
+    >>> hd.check(model, rng=1).good
+    True
+    """
+    estimates = estimates_of(model)
+    findings = [*_search(estimates), *_data(estimates), *_coefficients(estimates)]
+    findings += _overdispersion(estimates)
+    if n:
+        findings += _simulated(estimates, n, np.random.default_rng(rng))
+    findings += _influential(estimates)
+    return ModelCheck(tuple(findings), estimates.frame)
+
+
+def _search(estimates: Estimates) -> Iterator[Finding]:
+    certificate = estimates.certificate
+    good = certificate.converged
+    advice = "" if good else _ADVICE[certificate.outcome]
+    sentence = f"{certificate.outcome.value}."
+    yield Finding("search", "fine" if good else "problem", sentence, advice)
+    for boundary in certificate.boundary:
+        yield Finding(
+            "boundary",
+            "note",
+            f"{boundary}.",
+            "The fit stands. The data show no such variation; keep the term if the design has "
+            "it, or leave it out.",
+        )
+
+
+def _data(estimates: Estimates) -> Iterator[Finding]:
+    frame = estimates.frame
+    if frame.missing:
+        missing = ", ".join(f"{name} ({count})" for name, count in frame.missing.items())
+        yield Finding(
+            "missing",
+            "note",
+            f"{frame.n_dropped} of {frame.n_given} rows have missing values and were left out: "
+            f"{missing}.",
+            "Ask why they are missing: results hold where that does not depend on the values.",
+        )
+    for predictor in estimates.predictors.values():
+        if predictor.fixed.dropped:
+            yield Finding(
+                "columns",
+                "note",
+                f"{', '.join(predictor.fixed.dropped)} cannot be estimated: other columns "
+                "determine them.",
+                "Combinations of levels are empty, or a variable occurs twice.",
+            )
+        for term in predictor.terms:
+            if term.design.n_levels < _FEW_LEVELS:
+                yield Finding(
+                    "levels",
+                    "note",
+                    f"{term.design.group} has {term.design.n_levels} levels: its variance is "
+                    "hardly known.",
+                    "If it is not the unit of a treatment, a fixed effect says as much.",
+                )
+
+
+def _coefficients(estimates: Estimates) -> Iterator[Finding]:
+    infinite = separated(estimates)
+    if infinite:
+        yield Finding(
+            "separation",
+            "problem",
+            f"{', '.join(infinite)}: the likelihood only rises as these run off, because they "
+            "separate the response. Their estimates and standard errors mean nothing.",
+            "Join levels, leave the term out, or compare it by a likelihood ratio test.",
+        )
+    if len(set(estimates.location.fixed.assign.tolist())) < 3:
+        return
+    terms, df, factors = inflation(estimates)
+    wider = factors ** (0.5 / df)
+    worst = int(np.argmax(wider))
+    verdict: Verdict = "fine"
+    if wider[worst] > _INFLATED:
+        verdict = "problem" if wider[worst] > _VERY_INFLATED else "note"
+    yield Finding(
+        "collinearity",
+        verdict,
+        f"the intervals of {terms[worst]} are {wider[worst]:.3g} times as wide as without its "
+        "correlation with other terms" + (", the most of all." if len(terms) > 1 else "."),
+        "Center covariates in interactions; of variables that say the same, keep one.",
+    )
+
+
+def _overdispersion(estimates: Estimates) -> Iterator[Finding]:
+    family, response = estimates.family, estimates.response
+    binary = family.counts_trials and np.all(response.size == 1.0)
+    df = response.y.size - estimates.n_parameters
+    if family.has_dispersion or not family.discrete or binary or df < 1:
+        return
+    total = float(np.sum(residuals(estimates, kind="pearson") ** 2))
+    p = float(chdtrc(df, total))
+    yield Finding(
+        "overdispersion",
+        "problem" if p < DOUBTFUL else "fine",
+        f"squared Pearson residuals are {total / df:.3g} per degree of freedom "
+        f"({'p < 0.0001' if p < 1e-4 else f'p = {p:.4f}'}).",
+        _TEST_ADVICE["dispersion"],
+    )
+
+
+def _simulated(estimates: Estimates, n: int, rng: np.random.Generator) -> Iterator[Finding]:
+    found = quantile_residuals(estimates, n, "none", None, rng)
+    family = estimates.family
+    tests: list[ResidualTest] = [uniformity(found), dispersion(found), outliers(found, rng=rng)]
+    if family.discrete and not family.counts_trials:
+        tests.append(zero_inflation(found))
+    if found.values.size >= _ROWS_FOR_QUARTERS:
+        tests.append(quantiles(found))
+    for test in tests:
+        doubtful = test.p_value < DOUBTFUL
+        yield Finding(
+            f"simulated {test.name}",
+            "problem" if doubtful else "fine",
+            f"{test.finding[0].lower()}{test.finding[1:]} ({test.p_in_words}).",
+            _TEST_ADVICE[test.name],
+        )
+
+
+def _influential(estimates: Estimates) -> Iterator[Finding]:
+    for term in estimates.location.terms:
+        if not 2 <= term.design.n_levels <= _MOST_LEVELS:
+            continue
+        found = influence(estimates, term.design.group)
+        distance = found.cooks_distance
+        if not np.any(np.isfinite(distance)):
+            continue
+        worst = int(np.nanargmax(distance))
+        verdict: Verdict = "fine"
+        if distance[worst] > 0.5:
+            verdict = "problem" if distance[worst] > 1.0 else "note"
+        yield Finding(
+            "influence",
+            verdict,
+            f"of {term.design.group}, {found.cases[worst]} moves the coefficients most, by a "
+            f"Cook's distance of {distance[worst]:.2g}.",
+            f"See how results change without it: influence({term.design.group!r}).table().",
+        )

@@ -1,0 +1,1 @@
+"""From tables to axes: each function draws one table; Matplotlib is loaded on use."""

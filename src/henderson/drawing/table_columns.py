@@ -1,0 +1,49 @@
+"""The columns of a table that is drawn, whatever kind of table it is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from henderson.errors import DataError, did_you_mean
+
+Drawable: TypeAlias = Any  # a mapping from names to columns, or a table that narwhals knows
+Columns: TypeAlias = dict[str, NDArray[Any]]
+
+
+def columns_of(table: Drawable, needed: Sequence[str] = ()) -> Columns:
+    """The columns as arrays by name; refuses a table without those `needed`."""
+    if isinstance(table, Mapping):
+        found = {str(name): np.asarray(column) for name, column in table.items()}
+    else:
+        frame = nw.from_native(table, eager_only=True)
+        found = {name: frame[name].to_numpy() for name in frame.columns}
+    for name in needed:
+        if name not in found:
+            raise DataError(
+                f"The table to draw has no column {name!r}. {did_you_mean(name, list(found))}"
+                f"Columns: {', '.join(found)}."
+            )
+    return found
+
+
+def distinct(column: NDArray[Any]) -> list[Any]:
+    """The values of a column in the order they first occur."""
+    return list(dict.fromkeys(column.tolist()))
+
+
+def as_text(value: object) -> str:
+    """A level as it is written beside an axis."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def is_numeric(column: NDArray[Any]) -> bool:
+    """Whether a column has a numeric axis."""
+    return column.dtype.kind in "iuf"
+
+
+def chosen(columns: Columns, rows: NDArray[np.bool_]) -> Columns:
+    """Some of the rows."""
+    return {name: column[rows] for name, column in columns.items()}
