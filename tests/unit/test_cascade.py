@@ -4,10 +4,10 @@ import matplotlib as mpl
 import narwhals as nw
 import numpy as np
 import pytest
-from henderson.plots.style import new_figure
 from matplotlib import pyplot as plt
 
 import henderson as hd
+from henderson.drawing.style import new_figure
 from henderson.plots.cascade import cascade_of, draw_cascade
 
 mpl.use("Agg")

@@ -92,6 +92,18 @@ def test_an_overall_mean_and_slopes_have_pictures(sleep: hd.FittedModel) -> None
     assert ax.get_ylabel().startswith("Slope of age")
 
 
+def test_means_of_the_dispersion_are_called_so() -> None:
+    owls = hd.datasets.load("owls")
+    model = hd.fit(
+        "SiblingNegotiation ~ FoodTreatment + (1 | Nest)",
+        owls,
+        family="nbinom2",
+        dispersion="~ SexParent",
+    )
+    (ax,) = model.emmeans("SexParent", component="dispersion").plot().axes
+    assert ax.get_ylabel().startswith("dispersion of SiblingNegotiation, log scale")
+
+
 def test_a_variable_the_means_are_not_of_is_refused(oats: hd.FittedModel) -> None:
     with pytest.raises(hd.DataError, match="Variaty"):
         oats.emmeans("nitro * Variety").plot(x="Variaty")

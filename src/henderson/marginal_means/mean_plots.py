@@ -74,8 +74,9 @@ def means_label(rows: MeanRows) -> str:
     coverage = f"{100 * rows.level:g} % interval"
     if rows.slope_of is not None:
         return f"Slope of {rows.slope_of} ({coverage})"
-    if rows.component != "location":
-        name = f"{rows.component} of {name}"
+    for predictor in rows.estimates.predictors.values():
+        if predictor.beta is rows.beta and predictor is not rows.estimates.location:
+            name = f"{predictor.name} of {name}"
     if rows.link is None or rows.scale == "response":
         return f"Mean {name} ({coverage})"
     return f"{name}, {rows.link.name} scale ({coverage})"
