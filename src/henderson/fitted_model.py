@@ -225,10 +225,11 @@ class FittedModel:
         *,
         n: int = 1000,
         rng: np.random.Generator | int | None = None,
+        workers: int = 1,
         report: Callable[[int], None] | None = None,
     ) -> Bootstrap:
         """Refits to responses drawn from the model; see `inference.bootstrap`."""
-        return bootstrap(self, function, n=n, rng=rng, report=report)
+        return bootstrap(self, function, n=n, rng=rng, workers=workers, report=report)
 
     # ---- the random part -------------------------------------------------------------------
 

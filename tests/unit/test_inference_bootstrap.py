@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 import henderson as hd
 from henderson.errors import ModelError
-from henderson.inference.parametric_bootstrap import bootstrap
-from henderson.inference.refitting import refit
+from henderson.inference.parametric_bootstrap import bootstrap, draw_response
+from henderson.inference.refitting import Refits, refit
 
 
 def dyestuff() -> hd.FittedModel:
@@ -67,6 +67,64 @@ def test_other_families_and_weights_are_refitted_as_they_were_fitted() -> None:
     assert_allclose(again.log_likelihood, weighted.llf, rtol=1e-12)
 
 
+def test_the_draws_do_not_depend_on_the_number_of_workers() -> None:
+    model = dyestuff()
+    one = bootstrap(model, n=7, rng=3)
+    done: list[int] = []
+    two = bootstrap(model, n=7, rng=3, workers=2, report=done.append)
+    np.testing.assert_array_equal(one.draws, two.draws)
+    assert done == list(range(1, 8))
+    assert one.converged == two.converged
+
+
+def test_an_error_of_the_function_comes_back_from_the_workers() -> None:
+    model, calls = dyestuff(), []
+
+    def fails_later(fitted: hd.FittedModel) -> float:
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyError("later")
+        return fitted.sigma
+
+    with pytest.raises(KeyError, match="later"):
+        bootstrap(model, fails_later, n=6, rng=1, workers=2)
+    with pytest.raises(ModelError, match="workers=0 is not a count"):
+        bootstrap(model, n=6, rng=1, workers=0)
+
+
+def test_a_refit_is_the_fit_of_its_response() -> None:
+    for model in (
+        hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy")),
+        hd.fit(
+            "TICKS ~ YEAR + (1 | BROOD) + (1 | INDEX)",
+            hd.datasets.load("grouseticks"),
+            family="poisson",
+        ),
+    ):
+        estimates = model.estimates
+        y = draw_response(estimates, np.random.default_rng(2))
+        fast, slow = Refits.of(estimates).fit(y), refit(estimates, y=y)
+        assert_allclose(fast.log_likelihood, slow.log_likelihood, rtol=1e-9)
+        p = slow.location.beta.size
+        se = np.sqrt(np.diag(slow.vcov)[:p])
+        assert_allclose(fast.location.beta / se, slow.location.beta / se, atol=1e-3)
+        assert_allclose(np.sqrt(np.diag(fast.vcov)[:p]), se, rtol=1e-3)
+        rough = Refits.of(estimates, hd.FitControl(hessian="model", tolerance=1e-6)).fit(y)
+        assert_allclose(rough.location.beta / se, slow.location.beta / se, atol=5e-3)
+
+
+def test_bias_corrected_ends_are_moved_percentiles() -> None:
+    found = bootstrap(dyestuff(), lambda m: m.sigma, n=99, rng=3)
+    share = np.mean(found.draws < found.observed)
+    z0 = norm.ppf(share)
+    ends = np.quantile(found.draws, norm.cdf(2 * z0 + np.array([-1, 1]) * norm.ppf(0.95)))
+    table = found.intervals(level=0.9, kind="bias-corrected")
+    assert_allclose([table["lower"][0], table["upper"][0]], ends)
+    normal = found.intervals(level=0.9, kind="normal")
+    middle = 2 * found.observed - found.draws.mean()
+    assert_allclose(normal["upper"], middle + norm.ppf(0.95) * found.std_error)
+
+
 def test_a_number_of_refits_must_be_one() -> None:
-    with pytest.raises(ModelError, match="n=1 is not a number of refits"):
+    with pytest.raises(ModelError, match="n=1 is not a count"):
         bootstrap(dyestuff(), n=1)

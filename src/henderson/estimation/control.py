@@ -21,6 +21,8 @@ class FitControl:
         "exact": the exact Hessian at the end, by differences of the exact gradient.
         "auto": exact unless the model is Gaussian and large, where the average information,
         which costs nothing, stands in; standard errors of fixed effects do not need it there.
+        "model": always that of the search, where weights are frozen; for many fits of which
+        only the estimates count.
     report
         Called with the number of evaluations and −2 log L after each evaluation.
     """
@@ -28,5 +30,5 @@ class FitControl:
     tolerance: float = 1e-8
     max_evaluations: int = 300
     threads: int = 1
-    hessian: Literal["auto", "exact"] = "auto"
+    hessian: Literal["auto", "exact", "model"] = "auto"
     report: Callable[[int, float], None] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Self
 
 import numpy as np
 
@@ -37,30 +38,65 @@ class _Scaled:
     unit: float
 
 
-def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> FitResult:
-    """ML or REML estimates of a linear mixed model."""
+@dataclass(frozen=True, slots=True)
+class GaussianAnalysis:
+    """What does not depend on the response: a basis of X, cross-products, elimination order."""
+
+    scaled: _Scaled  # the response of the design
+    weights: Vector | None  # (n,), None where all are 1
+    likelihood: GaussianLikelihood  # of the response of the design
+    moments: Moments | None  # its moments, to start from; None without random effects
+
+    @classmethod
+    def of(cls, design: ModelDesign, restricted: bool, control: FitControl) -> Self:
+        """One pass over the rows."""
+        location, response = design.predictors[0], design.response
+        weights = None if np.all(response.size == 1.0) else response.size
+        basis = FixedBasis.of(location.fixed.matrix)
+        scaled = _scale(basis, response.y - location.offset, weights, design.label)
+        executor = ThreadExecutor(control.threads) if control.threads > 1 else SERIAL
+        equations = MixedModelEquations(
+            design.term_matrices(), design.n, 1, parts=control.threads, executor=executor
+        )
+        likelihood = GaussianLikelihood(
+            equations,
+            design.covariance_parameters(),
+            basis.Q,
+            scaled.y,
+            weights,
+            restricted=restricted,
+        )
+        moments = None
+        if len(likelihood.parameters):
+            scores, _, fixed = likelihood.moments()
+            moments = Moments.of(equations, scores, fixed)
+        return cls(scaled, weights, likelihood, moments)
+
+
+def fit_gaussian(
+    design: ModelDesign,
+    restricted: bool,
+    control: FitControl,
+    analysis: GaussianAnalysis | None = None,
+) -> FitResult:
+    """ML or REML estimates of a linear mixed model.
+
+    `analysis` is that of another response with the same design, where there is one.
+    """
     location = design.predictors[0]
-    weights = None if np.all(design.response.size == 1.0) else design.response.size
-    scaled = _scale(
-        location.fixed.matrix, design.response.y - location.offset, weights, design.label
-    )
     started = perf_counter()
-    executor = ThreadExecutor(control.threads) if control.threads > 1 else SERIAL
-    equations = MixedModelEquations(
-        design.term_matrices(), design.n, 1, parts=control.threads, executor=executor
-    )
-    likelihood = GaussianLikelihood(
-        equations,
-        design.covariance_parameters(),
-        scaled.basis.Q,
-        scaled.y,
-        weights,
-        restricted=restricted,
-    )
+    if analysis is None:
+        analysis = GaussianAnalysis.of(design, restricted, control)
+        scaled, likelihood = analysis.scaled, analysis.likelihood
+    else:
+        y = design.response.y - location.offset
+        scaled = _scale(analysis.scaled.basis, y, analysis.weights, design.label)
+        likelihood = analysis.likelihood.of_response(scaled.y)
+    equations = likelihood.equations
     prepared = perf_counter()
     search = search_covariances(
         likelihood,
-        _start(likelihood),
+        _start(likelihood, analysis.moments),
         tolerance=control.tolerance * _strictness(design),
         max_evaluations=control.max_evaluations,
         report=control.report,
@@ -76,7 +112,11 @@ def fit_gaussian(design: ModelDesign, restricted: bool, control: FitControl) -> 
     exact = (
         likelihood.exact
         or control.hessian == "exact"
-        or (equations.tail <= _LARGE_TAIL and len(theta) <= _MANY_PARAMETERS)
+        or (
+            control.hessian == "auto"
+            and equations.tail <= _LARGE_TAIL
+            and len(theta) <= _MANY_PARAMETERS
+        )
     )
     at, hessian = _curvature(likelihood, search, theta, free, exact=exact)
     solution = likelihood.solution(theta)
@@ -106,9 +146,8 @@ def _strictness(design: ModelDesign) -> float:
     return float(np.clip(min(levels, default=50) / 50.0, 0.01, 200.0))
 
 
-def _scale(X: Matrix, y: Vector, weights: Vector | None, label: str) -> _Scaled:
-    basis = FixedBasis.of(X)
-    n, p = X.shape
+def _scale(basis: FixedBasis, y: Vector, weights: Vector | None, label: str) -> _Scaled:
+    n, p = basis.Q.shape
     if weights is None:
         gamma = basis.Q.T @ y / n
     else:
@@ -125,11 +164,11 @@ def _scale(X: Matrix, y: Vector, weights: Vector | None, label: str) -> _Scaled:
     return _Scaled(basis, gamma, residual / unit, unit)
 
 
-def _start(likelihood: GaussianLikelihood) -> Vector:
-    if not len(likelihood.parameters):
+def _start(likelihood: GaussianLikelihood, moments: Moments | None) -> Vector:
+    if moments is None:
         return np.empty(0)
-    scores, total, fixed = likelihood.moments()
-    moments = Moments.of(likelihood.equations, scores, fixed)
+    scores, total, _ = likelihood.moments()
+    moments = moments.of_scores(scores)
     sigma2 = moments.residual_variance(total, likelihood.n - likelihood.p)
     return likelihood.parameters.parameters_near(moments.covariances(sigma2))
 

@@ -1,8 +1,10 @@
 """Fits any other model: Laplace approximation, or quadrature, over θ and β together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from typing import Self
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -60,36 +62,72 @@ class _Coefficients:
             for basis, at in zip(self.bases, self.columns, strict=True)
         ]
 
+    def in_basis(self, beta: Sequence[Vector]) -> Vector:
+        """The inverse of `natural`: γ = Rβ."""
+        return np.concatenate(
+            [basis.R @ each for basis, each in zip(self.bases, beta, strict=True)]
+        )
+
     @property
     def to_natural(self) -> Matrix:
         """R⁻¹ of all predictors: β = R⁻¹γ."""
         return np.asarray(block_diag(*[np.linalg.inv(basis.R) for basis in self.bases]))
 
 
+@dataclass(frozen=True, slots=True)
+class LaplaceAnalysis:
+    """What does not depend on the response: bases of X, the elimination order."""
+
+    coefficients: _Coefficients
+    quadrature: AdaptiveQuadrature | None
+    equations: MixedModelEquations
+
+    @classmethod
+    def of(cls, design: ModelDesign, nodes: int, control: FitControl) -> Self:
+        """One pass over the rows."""
+        terms = design.term_matrices()
+        quadrature = _quadrature(design, terms, nodes) if nodes > 1 else None
+        threads = 1 if quadrature else control.threads
+        executor = ThreadExecutor(threads) if threads > 1 else SERIAL
+        equations = MixedModelEquations(
+            terms, design.n, len(design.random_predictors), parts=threads, executor=executor
+        )
+        return cls(_Coefficients.of(design), quadrature, equations)
+
+
 def fit_laplace(
-    design: ModelDesign, restricted: bool, nodes: int, control: FitControl
+    design: ModelDesign,
+    restricted: bool,
+    nodes: int,
+    control: FitControl,
+    analysis: LaplaceAnalysis | None = None,
+    start: Sequence[Vector] | None = None,
 ) -> FitResult:
-    """ML or REML estimates by the Laplace approximation; ML by quadrature if `nodes` > 1."""
+    """ML or REML estimates by the Laplace approximation; ML by quadrature if `nodes` > 1.
+
+    `analysis` is that of another response with the same design, where there is one, and `start`
+    the coefficients of each predictor near which those of this response are.
+    """
     started = perf_counter()
-    coefficients = _Coefficients.of(design)
+    analysis = analysis or LaplaceAnalysis.of(design, nodes, control)
+    coefficients, equations = analysis.coefficients, analysis.equations
+    quadrature = analysis.quadrature
     _refuse_exact_fit(design, coefficients.bases[0])
     parameters = design.covariance_parameters()
     random = design.random_predictors
-    terms = design.term_matrices()
-    quadrature = _quadrature(design, terms, nodes) if nodes > 1 else None
-    threads = 1 if quadrature else control.threads
-    executor = ThreadExecutor(threads) if threads > 1 else SERIAL
-    equations = MixedModelEquations(
-        terms, design.n, len(random), parts=threads, executor=executor
-    )
     rows = [_rows(design, coefficients, which) for which in equations.rows]
     prepared = perf_counter()
-    gamma = _without_random_effects(design, coefficients)
     finder = ModeFinder(equations, rows, random, coefficients.columns[0])
+    gamma = (
+        _without_random_effects(design, coefficients)
+        if start is None
+        else coefficients.in_basis(start)
+    )
     theta, smallest = _start(finder, parameters, gamma)
-    jointly = finder.find(flat(parameters.factors(theta)), gamma, equations.zeros(1))
-    if jointly is not None:
-        gamma = jointly.beta
+    if start is None:
+        jointly = finder.find(flat(parameters.factors(theta)), gamma, equations.zeros(1))
+        if jointly is not None:
+            gamma = jointly.beta
     integrated = coefficients.columns[0] if restricted else slice(0, 0)
     likelihood = LaplaceLikelihood(
         equations, parameters, rows, random, integrated, smallest, quadrature
@@ -120,8 +158,11 @@ def fit_laplace(
     searched = perf_counter()
     unchanged = np.array_equal(psi, search.parameters)
     at = search.evaluation if unchanged else likelihood.evaluate(psi)
-    hessian = exact_hessian(likelihood.gradient, psi, at.gradient, at.hessian, free)
-    psi, gradient = _polish(likelihood, psi, at.gradient, hessian, free)
+    exact = control.hessian != "model"
+    hessian, gradient = at.hessian[np.ix_(free, free)], at.gradient
+    if exact:
+        hessian = exact_hessian(likelihood.gradient, psi, at.gradient, at.hessian, free)
+        psi, gradient = _polish(likelihood, psi, at.gradient, hessian, free)
     modes = likelihood.exactly(psi)
     if modes is None:
         raise ModelError(
@@ -138,7 +179,7 @@ def fit_laplace(
         free,
         hessian,
         certificate_of=partial(
-            certify, search, gradient[free], hessian, exact=True, limits=limits
+            certify, search, gradient[free], hessian, exact=exact, limits=limits
         ),
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )

@@ -3,27 +3,33 @@
     y* ~ model(ψ̂),   ψ̂* = fit(y*),   T* = T(ψ̂*)
 
 New random effects are drawn with every response. The spread of T* around T(ψ̂) stands for that
-of T(ψ̂) around T(ψ). Each refit starts from the design as it was analysed once.
+of T(ψ̂) around T(ψ). Each refit starts from the design as it was analysed once. With the share
+Φ(z₀) of T* below T, bias-corrected ends are the Φ(2z₀ ± z) quantiles of T*.
 
-Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapters 6 and 13.
+Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapters 6, 13 and 14.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
 
 from henderson.arrays import Matrix, Vector
 from henderson.design import ModelFrame
-from henderson.errors import HendersonError, ModelError
+from henderson.errors import HendersonError
+from henderson.estimation import FitControl
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.refitting import refit
+from henderson.inference.refitting import Refits
+from henderson.inference.replicates import checked_count, replicates
 from henderson.prediction import NativeTable, check_choice, normal_quantile
 from henderson.simulation import draw_predictor
 
+IntervalKind = Literal["percentile", "basic", "bias-corrected", "normal"]
+_ROUGH = 1e-6  # of −2 log L: estimates are then off by a thousandth of a standard error
 _FAILURES = (HendersonError, np.linalg.LinAlgError, FloatingPointError)
 
 
@@ -43,7 +49,7 @@ class Bootstrap:
         return np.nanstd(self.draws, axis=0, ddof=1)
 
     def intervals(
-        self, *, level: float = 0.95, kind: Literal["percentile", "basic"] = "percentile"
+        self, *, level: float = 0.95, kind: IntervalKind = "percentile"
     ) -> NativeTable:
         """Confidence intervals.
 
@@ -53,18 +59,17 @@ class Bootstrap:
             Coverage, between 0 and 1.
         kind
             "percentile": quantiles of T*. "basic": 2T less these, the other way round.
+            "bias-corrected": percentiles moved by the share of T* below T. "normal": T less the
+            mean of T* − T, ± z standard errors.
 
         Returns
         -------
         table
             One row a value: `name`, `estimate`, `std_error`, `lower`, `upper`.
         """
-        normal_quantile(level)  # refuses levels outside (0, 1)
-        check_choice("kind", kind, ("percentile", "basic"))
-        tail = 0.5 * (1.0 - level)
-        lower, upper = np.nanquantile(self.draws, [tail, 1.0 - tail], axis=0)
-        if kind == "basic":
-            lower, upper = 2.0 * self.observed - upper, 2.0 * self.observed - lower
+        z = normal_quantile(level)  # refuses levels outside (0, 1)
+        check_choice("kind", kind, get_args(IntervalKind))
+        lower, upper = self._ends(kind, z)
         return self.frame.table(
             {
                 "name": list(self.names),
@@ -75,6 +80,32 @@ class Bootstrap:
             }
         )
 
+    def _ends(self, kind: IntervalKind, z: float) -> tuple[Vector, Vector]:
+        T, draws = self.observed, self.draws
+        if kind == "normal":
+            middle, half = 2.0 * T - np.nanmean(draws, axis=0), z * self.std_error
+            return middle - half, middle + half
+        if kind == "bias-corrected":
+            known = np.sum(np.isfinite(draws), axis=0)
+            below = np.sum(draws < T, axis=0) + 0.5 * np.sum(draws == T, axis=0)
+            share = np.clip(below / np.maximum(known, 1), 0.5 / self.n, 1.0 - 0.5 / self.n)
+            z0 = ndtri(share)
+            ends = [
+                [
+                    np.nanquantile(draw, p)
+                    for draw, p in zip(draws.T, ndtr(2.0 * z0 + at), strict=True)
+                ]
+                for at in (-z, z)
+            ]
+            return np.array(ends[0]), np.array(ends[1])
+        lower, upper = np.nanquantile(draws, ndtr([-z, z]), axis=0)
+        return (lower, upper) if kind == "percentile" else (2.0 * T - upper, 2.0 * T - lower)
+
+    @property
+    def n(self) -> int:
+        """Number of refits."""
+        return len(self.draws)
+
 
 def bootstrap(
     model: Fitted | Estimates,
@@ -82,6 +113,7 @@ def bootstrap(
     *,
     n: int = 1000,
     rng: np.random.Generator | int | None = None,
+    workers: int = 1,
     report: Callable[[int], None] | None = None,
 ) -> Bootstrap:
     """Refit the model to n responses drawn from it, and take a function of each refit.
@@ -93,11 +125,14 @@ def bootstrap(
     function
         What to take: of a model such as `model`, a number, several numbers, or a mapping of
         names to numbers. None: the fixed effects, the standard deviations of the random effects
-        and the dispersion.
+        and the dispersion. With several workers outside Linux it must be defined in a module.
     n
         Number of refits.
     rng
-        A generator or a seed. None: other draws every time.
+        A generator or a seed; the same draws whatever the number of workers. None: other draws
+        every time.
+    workers
+        Number of processes.
     report
         Called with the number of refits done, after each: for a progress bar.
 
@@ -109,7 +144,7 @@ def bootstrap(
     Raises
     ------
     ModelError
-        For n below 2.
+        For n below 2, or no number of workers.
 
     Notes
     -----
@@ -124,23 +159,50 @@ def bootstrap(
     >>> found.names, found.draws.shape
     (('sigma',), (20, 1))
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
-        raise ModelError(f"n={n!r} is not a number of refits. Give a whole number, 2 or more.")
     estimates = estimates_of(model)
     names, observed = _named(function or parameters, model if function else estimates)
-    draws, converged = np.full((n, len(observed)), np.nan), 0
-    for i, generator in enumerate(np.random.default_rng(rng).spawn(n)):
-        try:
-            again = refit(estimates, y=draw_response(estimates, generator))
-            converged += again.certificate.converged
-            _, draws[i] = (
-                _named(function, _like(model, again)) if function else _named(parameters, again)
-            )
-        except _FAILURES:
-            pass
-        if report is not None:
-            report(i + 1)
-    return Bootstrap(names, observed, draws, converged, estimates.frame)
+    found = replicates(
+        _Prepare(model, estimates, function),
+        checked_count("n", n, 2),
+        rng,
+        workers=workers,
+        report=report,
+    )
+    draws = np.full((n, len(observed)), np.nan)
+    for draw, (value, _) in zip(draws, found, strict=True):
+        if value is not None:
+            draw[:] = value
+    return Bootstrap(
+        names, observed, draws, sum(converged for _, converged in found), estimates.frame
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepare:
+    """Makes the task of one replicate: a response, a refit, its function."""
+
+    model: Any
+    estimates: Estimates
+    function: Callable[[Any], Mapping[str, float] | ArrayLike] | None
+
+    def __call__(self) -> Callable[[np.random.Generator], tuple[Vector | None, bool]]:
+        estimates, function = self.estimates, self.function
+        control = FitControl() if function else FitControl(hessian="model", tolerance=_ROUGH)
+        refits = Refits.of(estimates, control)
+
+        def task(rng: np.random.Generator) -> tuple[Vector | None, bool]:
+            try:
+                again = refits.fit(draw_response(estimates, rng))
+                _, value = (
+                    _named(function, _like(self.model, again))
+                    if function
+                    else _named(parameters, again)
+                )
+            except _FAILURES:
+                return None, False
+            return value, again.certificate.converged
+
+        return task
 
 
 def draw_response(estimates: Estimates, rng: np.random.Generator) -> Vector:

@@ -1,7 +1,7 @@
 """The same model fitted again: by another method, to another response, or with other X."""
 
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self, final
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from henderson.estimation import FitControl
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fit_result import FitResult
-from henderson.estimation.gaussian_fit import fit_gaussian
-from henderson.estimation.laplace_fit import fit_laplace
+from henderson.estimation.gaussian_fit import GaussianAnalysis, fit_gaussian
+from henderson.estimation.laplace_fit import LaplaceAnalysis, fit_laplace
 from henderson.estimation.model_design import ModelDesign, PredictorDesign
 from henderson.families import Response
 
@@ -69,6 +69,55 @@ def refit(
         else:
             result = fit_laplace(design, restricted, specification.quadrature, control)
     return replace(_updated(estimates, result), specification=specification)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Refits:
+    """Fits of one model to many responses, the design analysed once.
+
+    `control` says how: see `FitControl`. One thread for BLAS is best, and up to the caller; the
+    equations are for one fit at a time.
+    """
+
+    estimates: Estimates
+    design: ModelDesign
+    control: FitControl
+    analysis: GaussianAnalysis | LaplaceAnalysis
+
+    @classmethod
+    def of(cls, estimates: Estimates, control: FitControl | None = None) -> Self:
+        """For the design of a fitted model."""
+        control = control or FitControl()
+        design, asked = design_of(estimates), estimates.specification
+        return cls(
+            estimates,
+            design,
+            control,
+            GaussianAnalysis.of(design, asked.method == "REML", control)
+            if design.is_linear
+            else LaplaceAnalysis.of(design, asked.quadrature, control),
+        )
+
+    def fit(self, y: Vector) -> Estimates:
+        """The model fitted to y (n,), on the scale of `estimates.response.y`."""
+        old, asked = self.estimates.response, self.estimates.specification
+        response = Response.of(y, old.size, old.weight)
+        design = replace(self.design, response=response)
+        restricted = asked.method == "REML"
+        with np.errstate(all="ignore"):
+            if isinstance(self.analysis, GaussianAnalysis):
+                result = fit_gaussian(design, restricted, self.control, self.analysis)
+            else:
+                result = fit_laplace(
+                    design,
+                    restricted,
+                    asked.quadrature,
+                    self.control,
+                    self.analysis,
+                    [each.beta for each in self.estimates.predictors.values()],
+                )
+        return _updated(replace(self.estimates, response=response), result)
 
 
 def with_columns(fixed: FixedDesign, combine: Matrix) -> FixedDesign:

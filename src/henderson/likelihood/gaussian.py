@@ -12,8 +12,9 @@ Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1), section 
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import final
+from typing import Self, final
 
 import numpy as np
 
@@ -105,10 +106,25 @@ class GaussianLikelihood:
         self._last: tuple[_Profile, Sequence[Matrix]] | None = None
         self.nu = n - p if restricted else n
         self._log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
+        self._X, self._weights = X, weights
         self._zxy = equations.data_sums(X, y, weights)
         self._xy = _cross_products(X, y, weights)
         self._blocks = equations.cross_product_blocks()
         self.smallest = smallest_factors(self._blocks)
+
+    def of_response(self, y: Vector) -> Self:
+        """The same likelihood of another response (n,); the equations are shared."""
+        other, p = copy(self), self.p
+        wy = y if self._weights is None else y * self._weights
+        zy = self.equations.z_transpose_times(
+            [wy[rows, None, None] for rows in self.equations.rows]
+        )
+        other._zxy = [np.hstack([a[:, :p], b]) for a, b in zip(self._zxy, zy, strict=True)]
+        other._xy = self._xy.copy()
+        other._xy[:p, p] = other._xy[p, :p] = self._X.T @ wy
+        other._xy[p, p] = wy @ y
+        other._last = None
+        return other
 
     def _profile(self, templates: Vector) -> _Profile:
         nu = self.nu

@@ -97,6 +97,15 @@ class Moments:
             tuple(units),
         )
 
+    def of_scores(self, scores: Sequence[Matrix]) -> "Moments":
+        """Those of other scores with the same cross-products."""
+        squares = [np.empty(0)]
+        for s, at in zip(scores, self.places, strict=True):
+            product, k = s.T @ s, s.shape[1]
+            whole = at.stop - at.start == k * k
+            squares.append(product.ravel() if whole else product.diagonal())
+        return replace(self, squares=np.concatenate(squares))
+
     def residual_variance(self, total: float, df: float) -> float:
         """σ² together with all σ²G.
 
