@@ -45,11 +45,13 @@ class GaussianAnalysis:
     scaled: _Scaled  # the response of the design
     weights: Vector | None  # (n,), None where all are 1
     likelihood: GaussianLikelihood  # of the response of the design
-    moments: Moments | None  # its moments, to start from; None without random effects
+    moments: Moments | None  # its moments, for the starts of others
 
     @classmethod
-    def of(cls, design: ModelDesign, restricted: bool, control: FitControl) -> Self:
-        """One pass over the rows."""
+    def of(
+        cls, design: ModelDesign, restricted: bool, control: FitControl, *, reused: bool
+    ) -> Self:
+        """One pass over the rows; `reused` if it is for several responses."""
         location, response = design.predictors[0], design.response
         weights = None if np.all(response.size == 1.0) else response.size
         basis = FixedBasis.of(location.fixed.matrix)
@@ -67,7 +69,7 @@ class GaussianAnalysis:
             restricted=restricted,
         )
         moments = None
-        if len(likelihood.parameters):
+        if reused:
             scores, _, fixed = likelihood.moments()
             moments = Moments.of(equations, scores, fixed)
         return cls(scaled, weights, likelihood, moments)
@@ -86,7 +88,7 @@ def fit_gaussian(
     location = design.predictors[0]
     started = perf_counter()
     if analysis is None:
-        analysis = GaussianAnalysis.of(design, restricted, control)
+        analysis = GaussianAnalysis.of(design, restricted, control, reused=False)
         scaled, likelihood = analysis.scaled, analysis.likelihood
     else:
         y = design.response.y - location.offset
@@ -165,10 +167,13 @@ def _scale(basis: FixedBasis, y: Vector, weights: Vector | None, label: str) -> 
 
 
 def _start(likelihood: GaussianLikelihood, moments: Moments | None) -> Vector:
-    if moments is None:
+    if not len(likelihood.parameters):
         return np.empty(0)
-    scores, total, _ = likelihood.moments()
-    moments = moments.of_scores(scores)
+    scores, total, fixed = likelihood.moments()
+    if moments is None:
+        moments = Moments.of(likelihood.equations, scores, fixed)
+    else:
+        moments = moments.of_scores(scores)
     sigma2 = moments.residual_variance(total, likelihood.n - likelihood.p)
     return likelihood.parameters.parameters_near(moments.covariances(sigma2))
 

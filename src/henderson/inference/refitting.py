@@ -94,7 +94,7 @@ class Refits:
             estimates,
             design,
             control,
-            GaussianAnalysis.of(design, asked.method == "REML", control)
+            GaussianAnalysis.of(design, asked.method == "REML", control, reused=True)
             if design.is_linear
             else LaplaceAnalysis.of(design, asked.quadrature, control),
         )
