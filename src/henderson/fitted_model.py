@@ -386,10 +386,13 @@ class FittedModel:
         *,
         condition: Condition = "none",
         by: str | ArrayLike | None = None,
+        refit: bool = False,
         rng: np.random.Generator | int | None = None,
     ) -> SimulatedResiduals:
         """Uniform where the model holds; see `simulated_residuals.simulate_residuals`."""
-        return simulate_residuals(self.estimates, n, condition=condition, by=by, rng=rng)
+        return simulate_residuals(
+            self.estimates, n, condition=condition, by=by, refit=refit, rng=rng
+        )
 
     # ---- does it hold? -----------------------------------------------------------------------
 

@@ -71,9 +71,9 @@ class SimulatedResiduals:
         """The number of zeros; see `diagnostics.residual_tests.zero_inflation`."""
         return tests.zero_inflation(self.found, alternative=alternative)
 
-    def quantiles(self) -> ResidualTest:
-        """Quarters along the predictions; see `diagnostics.residual_tests.quantiles`."""
-        return tests.quantiles(self.found)
+    def quantiles(self, against: str | ArrayLike | None = None) -> ResidualTest:
+        """Quarters along predictions or a variable; see `residual_tests.quantiles`."""
+        return tests.quantiles(self.found, against)
 
     def temporal_autocorrelation(self, time: str | ArrayLike) -> ResidualTest:
         """Durbin-Watson; see `diagnostics.residual_tests.temporal_autocorrelation`."""
@@ -83,17 +83,30 @@ class SimulatedResiduals:
         """Moran's I; see `diagnostics.residual_tests.spatial_autocorrelation`."""
         return tests.spatial_autocorrelation(self.found, x, y)
 
-    def plot(self) -> "Figure":
-        """Quantiles with three tests, and residuals against predictions.
+    def plot(self, against: str | ArrayLike | None = None) -> "Figure":
+        """Quantiles with three tests, and residuals against predictions with their quartiles.
 
-        Needs Matplotlib: the extra `plot`.
+        `against` is a variable of the model, or one value a row, that takes the place of the
+        predictions: levels have boxes. Curves are quantile regressions on a natural spline;
+        they should be near the dashed lines. Needs Matplotlib: the extra `plot`.
         """
         figure, (left, right) = new_axes(2)
         shown = (self.uniformity(), self.dispersion(), self.outliers())
         residual_plots.draw_quantiles(residual_plots.quantile_points(self.found), shown, left)
-        points = residual_plots.prediction_points(self.found)
-        curves = residual_plots.quantile_curves(points)
-        residual_plots.draw_against_predictions(points, curves, right)
+        if against is None:
+            points = residual_plots.prediction_points(self.found)
+            curves = residual_plots.quantile_curves(points)
+            residual_plots.draw_against(points, curves, ax=right)
+            return figure
+        name, along = residual_plots.covariate_points(self.found, against)
+        numeric = along[name].dtype.kind in "iuf"
+        residual_plots.draw_against(
+            along,
+            residual_plots.quantile_curves(along) if numeric else None,
+            xlabel=f"{name} (rank / n)" if numeric else name,
+            title=f"Residuals against {name}",
+            ax=right,
+        )
         return figure
 
     def __repr__(self) -> str:
@@ -109,6 +122,7 @@ def simulate_residuals(
     *,
     condition: Condition = "none",
     by: str | ArrayLike | None = None,
+    refit: bool = False,
     rng: np.random.Generator | int | None = None,
 ) -> SimulatedResiduals:
     """Residuals by simulation, uniform on (0, 1) where the model holds, whatever its family.
@@ -130,6 +144,10 @@ def simulate_residuals(
     by
         A variable of the model, or one value a row: responses are added up within its groups
         before they are compared, which gives one residual a group.
+    refit
+        Whether to fit the model to every draw: r is then that of y − μ̂, at the conditional
+        modes, among the same of these fits, which counts that parameters were estimated.
+        It takes n fits.
     rng
         A generator or a seed. None: other draws every time.
 
@@ -164,5 +182,5 @@ def simulate_residuals(
     ((30,), True)
     """
     estimates, generator = estimates_of(model), np.random.default_rng(rng)
-    found = quantile_residuals(estimates, n, condition, by, generator)
+    found = quantile_residuals(estimates, n, condition, by, generator, refitting=refit)
     return SimulatedResiduals(found, estimates.frame)

@@ -12,7 +12,6 @@ from henderson.diagnostics.quantile_residuals import against_draws
 from henderson.diagnostics.residual_tests import ranks, uniformity
 from henderson.plots.residual_plots import (
     draw_quantiles,
-    prediction_points,
     quantile_curves,
     quantile_points,
 )
@@ -140,7 +139,8 @@ def test_the_figure_shows_both_tables_with_titles_and_p_values(
     p_value = found.uniformity().p_value
     assert f"uniformity: p = {p_value:.4f}" in texts
     assert_allclose(np.asarray(left.lines[1].get_ydata()), np.sort(found.residuals))
-    assert_allclose(np.asarray(right.lines[0].get_ydata()), found.residuals)
+    points = next(line for line in right.lines if line.get_marker() == ".")
+    assert_allclose(np.asarray(points.get_ydata()), found.residuals)
     plt.close(figure)
 
 
@@ -151,17 +151,46 @@ def test_a_panel_is_drawn_on_the_axes_given(poisson: hd.FittedModel) -> None:
     plt.close(figure)
 
 
-def test_quantile_curves_are_quartiles_in_bins() -> None:
-    y = np.linspace(0.005, 0.995, 100)
-    found = against_draws(
-        y,
-        [np.full(100, u) for u in y],
-        np.ones(100),
-        discrete=False,
-        rng=np.random.default_rng(),
-    )
-    curves = quantile_curves(prediction_points(found))
-    assert_allclose(curves["q0.5"], [np.median(found.values)])
+def test_smooth_quartiles_of_uniform_residuals_are_level() -> None:
+    rng = np.random.default_rng(3)
+    points = {"predicted_rank": np.arange(1, 8001) / 8000, "residual": rng.random(8000)}
+    curves = quantile_curves(points)
+    for level in (0.25, 0.5, 0.75):
+        assert_allclose(curves[f"q{level:g}"], level, atol=0.06)
+
+
+def test_refitted_residuals_are_uniform_and_need_no_random_effects_of_their_own() -> None:
+    rng = np.random.default_rng(6)
+    g = np.repeat(np.arange(10), 8)
+    y = 3.0 * rng.normal(size=10)[g] + rng.normal(size=80)
+    model = hd.fit("y ~ 1 + (1 | g)", {"y": y, "g": g.astype(str)})
+    found = model.simulate_residuals(60, refit=True, rng=1)
+    assert found.found.refitted
+    assert found.uniformity().p_value > 0.05
+    assert found.dispersion().p_value > 0.05
+    assert "refits" in found.dispersion().sentence
+    assert_allclose(found.found.observed, model.residuals())
+
+
+def test_refits_find_overdispersion_that_the_random_effects_hide() -> None:
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(20), 10)
+    y = rng.negative_binomial(1.5, 1.5 / (1.5 + np.exp(1.0 + 1.2 * rng.normal(size=20)[g])))
+    data = {"y": y.astype(float), "g": g.astype(str)}
+    model = hd.fit("y ~ 1 + (1 | g)", data, family="poisson")
+    found = model.simulate_residuals(60, refit=True, rng=1)
+    assert found.dispersion().p_value < 0.05
+    assert found.dispersion().statistic > 1.5
+
+
+def test_residuals_are_drawn_against_a_variable(poisson: hd.FittedModel) -> None:
+    found = poisson.simulate_residuals(rng=5)
+    right = found.plot(np.arange(240.0)).axes[1]
+    assert right.get_xlabel() == "covariate (rank / n)"
+    levels = np.repeat(["a", "b"], 120)
+    right = found.plot(levels).axes[1]
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["a", "b"]
+    assert found.quantiles(levels).finding.endswith("6 df")
 
 
 def test_what_is_printed_says_what_was_found(poisson: hd.FittedModel) -> None:

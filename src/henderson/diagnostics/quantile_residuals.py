@@ -22,6 +22,7 @@ from henderson.design.columns import Variable, read_array
 from henderson.design.factors import Factor, factorize
 from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
+from henderson.inference.refitting import refit
 from henderson.prediction import all_predictors, check_choice, residuals
 from henderson.simulation import draw_predictor
 
@@ -49,6 +50,9 @@ class QuantileResiduals:
     pearson: tuple[float, int] | None = None  # sum of squares, residual degrees of freedom
     frame: ModelFrame | None = None
     group: Codes | None = None  # (rows,), where rows were added up
+    refitted: bool = (
+        False  # then `observed` are residuals, `variance` sums of Pearson's squared
+    )
 
     @property
     def n_draws(self) -> int:
@@ -62,6 +66,8 @@ def quantile_residuals(
     condition: Condition,
     by: str | ArrayLike | None,
     rng: np.random.Generator,
+    *,
+    refitting: bool = False,
 ) -> QuantileResiduals:
     """The residuals of a fit; one response is held at a time, so that memory is O(rows)."""
     check_choice("condition", condition, ("none", "random"))
@@ -74,6 +80,9 @@ def quantile_residuals(
     if condition == "none":
         eta = np.column_stack([each.fixed_eta for each in estimates.predictors.values()])
     group = None if by is None else _groups(estimates.frame, by)
+    if refitting:
+        fitted = _summed(scale * family.mean(eta), group)
+        return _against_refits(estimates, n, condition, group, fitted, rng)
     found = against_draws(
         _summed(y, group),
         (_summed(drawn, group) for drawn in _drawn(estimates, n, condition, rng)),
@@ -169,6 +178,42 @@ def _drawn(
             columns = [draw_predictor(each, rng) for each in estimates.predictors.values()]
             eta = np.column_stack(columns)
         yield np.asarray(family.simulate(size, eta, rng), dtype=np.float64)
+
+
+def _against_refits(
+    estimates: Estimates,
+    n: int,
+    condition: Condition,
+    group: Codes | None,
+    fitted: Vector,
+    rng: np.random.Generator,
+) -> QuantileResiduals:
+    """y − μ̂ at the conditional modes, against the same of fits to draws."""
+    zeros: list[int] = []
+    squares: list[float] = []
+
+    def of_refits() -> Iterator[Vector]:
+        for drawn in _drawn(estimates, n, condition, rng):
+            fit = refit(estimates, y=drawn)
+            zeros.append(int(np.count_nonzero(_summed(drawn, group) == 0.0)))
+            squares.append(float(np.sum(residuals(fit, kind="pearson") ** 2)))
+            yield _summed(residuals(fit), group)
+
+    e = _summed(residuals(estimates), group)
+    found = against_draws(
+        e, of_refits(), np.zeros(e.size), discrete=estimates.family.discrete, rng=rng
+    )
+    return replace(
+        found,
+        fitted=fitted,
+        variance=float(np.sum(residuals(estimates, kind="pearson") ** 2)),
+        drawn_variance=np.array(squares),
+        zeros=int(np.count_nonzero(_summed(estimates.response.y, group) == 0.0)),
+        drawn_zeros=np.array(zeros, dtype=np.float64),
+        frame=estimates.frame,
+        group=group,
+        refitted=True,
+    )
 
 
 def _groups(frame: ModelFrame, by: str | ArrayLike) -> Codes:

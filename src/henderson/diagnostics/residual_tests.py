@@ -1,10 +1,10 @@
 """Tests of quantile residuals: each a statistic, a p-value and a sentence."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtr, chdtrc, gammaln, kolmogorov, ndtr
 
 from henderson.arrays import Vector
@@ -70,7 +70,8 @@ def dispersion(
 ) -> ResidualTest:
     """The variance of y around its mean against that of the draws, or Pearson's chi-square.
 
-    "simulation": Var(y − m) over the mean of Var(y* − m), two-sided unless told. "pearson": the
+    "simulation": Var(y − m) over the mean of Var(y* − m), two-sided unless told; of refits, the
+    sum of squared Pearson residuals over its mean in these. "pearson": the
     sum of squared Pearson residuals at the conditional modes over its degrees of freedom. With
     random effects that is too small, so only "greater", the default, is to be trusted.
     """
@@ -80,6 +81,8 @@ def dispersion(
         ratio = _ratio(found.variance, expected)
         p = _rank_p(found.variance, found.drawn_variance, alternative or "two-sided")
         text = f"The response varies {ratio:.3g} times as much as the model's draws"
+        if found.refitted:
+            text = f"Squared Pearson residuals are {ratio:.3g} times as large as in refits"
         return ResidualTest("dispersion", ratio, p, text, _finest(found, alternative))
     if found.pearson is None or found.pearson[1] < 1:
         raise ModelError(
@@ -136,27 +139,50 @@ def outliers(
     return ResidualTest("outliers", float(k), _binomial_p(k, n, 2.0 * probability), text)
 
 
-def quantiles(found: QuantileResiduals) -> ResidualTest:
-    """Quarters of the residuals along the predictions, by Pearson's chi-square.
+def quantiles(found: QuantileResiduals, against: str | ArrayLike | None = None) -> ResidualTest:
+    """Quarters of the residuals along the predictions or a covariate, by Pearson's chi-square.
 
         X² = Σ (O − E)² / E ~ χ² with 3 × bins degrees of freedom
 
-    The rows are cut into up to 8 bins of equal size by rank of prediction; in each, a fourth of
-    the residuals should be in each quarter of (0, 1).
+    The rows are cut into up to 8 bins of equal size by rank of prediction, or of a numeric
+    covariate; the levels of a factor are bins. In each, a fourth of the residuals should be in
+    each quarter of (0, 1). `against` is a variable of the model, or one value a row.
     """
     n = found.values.size
     if n < 40:
         raise ModelError(f"{n} residuals are too few for quarters in bins. It takes 40.")
-    bins = min(_BINS, n // 20)
-    bin_of = np.minimum((ranks(found.fitted) * bins).astype(np.int64), bins - 1)
+    along = found.fitted if against is None else covariate_of(found, against)
+    if along.dtype.kind in "iuf":
+        bins = min(_BINS, n // 20)
+        bin_of = np.minimum((ranks(along) * bins).astype(np.int64), bins - 1)
+    else:
+        bin_of = np.unique(along, return_inverse=True)[1].reshape(-1)
+        bins = int(bin_of.max()) + 1
     quarter = np.minimum((4.0 * found.values).astype(np.int64), 3)
     counts = np.bincount(4 * bin_of + quarter, minlength=4 * bins).reshape(bins, 4)
     counts = counts[counts.sum(axis=1) > 0]  # ties can leave a bin empty
     expected = counts.sum(axis=1, keepdims=True) / 4.0
     chi2 = float(np.sum((counts - expected) ** 2 / expected))
     df = 3 * len(counts)
-    text = f"Quarters of the residuals along the predictions: chi-square {chi2:.4g}, {df} df"
+    name = "the predictions" if against is None else "the covariate"
+    name = against if isinstance(against, str) else name
+    text = f"Quarters of the residuals along {name}: chi-square {chi2:.4g}, {df} df"
     return ResidualTest("quantiles", chi2, float(chdtrc(df, chi2)), text)
+
+
+def covariate_of(found: QuantileResiduals, given: str | ArrayLike) -> NDArray[Any]:
+    """A variable, one value a residual: numbers, or the labels of levels.
+
+    Of grouped residuals numbers are averaged, and a level is that of the group's first row.
+    """
+    rows = found.values.size if found.group is None else found.group.size
+    values = variable_of(found.frame, given, "against", rows)
+    if not isinstance(values, Factor):
+        return _averaged(found, np.asarray(values, dtype=np.float64))
+    labels = np.array(values.levels, dtype=object)[values.codes].astype(str)
+    if found.group is None:
+        return labels
+    return labels[np.unique(found.group, return_index=True)[1]]
 
 
 def temporal_autocorrelation(found: QuantileResiduals, time: str | ArrayLike) -> ResidualTest:
@@ -319,6 +345,10 @@ def _per_residual(found: QuantileResiduals, given: str | ArrayLike, name: str) -
         raise DataError(f"{name}= has values that are not numbers. Give numbers.") from None
     if not np.all(np.isfinite(values)):
         raise DataError(f"{name}= has values that are missing or infinite. Give numbers.")
+    return _averaged(found, values)
+
+
+def _averaged(found: QuantileResiduals, values: Vector) -> Vector:
     if found.group is None:
         return values
     return np.bincount(found.group, weights=values) / np.bincount(found.group)

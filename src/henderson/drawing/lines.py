@@ -67,7 +67,7 @@ def draw_bars(
     value: str,
     *,
     limits: Sequence[float] = (),
-    named: int = 5,
+    named: int = 3,
     ylabel: str = "",
     title: str = "",
     ax: Axes | None = None,

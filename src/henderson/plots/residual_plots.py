@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from henderson.arrays import Vector
 from henderson.diagnostics import QuantileResiduals, ResidualTest
-from henderson.diagnostics.residual_tests import DOUBTFUL, ranks
+from henderson.diagnostics.quantile_regression import quantile_curve
+from henderson.diagnostics.residual_tests import DOUBTFUL, covariate_of, ranks
 from henderson.drawing.style import ACCENT, GUIDE, INK, new_axes
+from henderson.drawing.table_columns import as_text, distinct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEVELS = (0.25, 0.5, 0.75)
-_ROWS_A_BIN = 40
-_MOST_BINS = 12
+_NODES = 80
 
 
 def quantile_points(found: QuantileResiduals) -> dict[str, Vector]:
@@ -31,16 +33,22 @@ def prediction_points(found: QuantileResiduals) -> dict[str, Vector]:
     return {"predicted_rank": ranks(found.fitted), "residual": found.values}
 
 
+def covariate_points(
+    found: QuantileResiduals, against: str | ArrayLike
+) -> tuple[str, dict[str, NDArray[Any]]]:
+    """The name of a variable, and its values (ranks over n of numbers) with the residuals."""
+    values = covariate_of(found, against)
+    name = against if isinstance(against, str) else "covariate"
+    along = values if values.dtype.kind not in "iuf" else ranks(values)
+    return name, {name: along, "residual": found.values}
+
+
 def quantile_curves(points: Mapping[str, Vector]) -> dict[str, Vector]:
-    """Quartiles of the residuals in bins of `prediction_points`, of about equal size."""
-    rank, residual = points["predicted_rank"], points["residual"]
-    bins = int(np.clip(rank.size // _ROWS_A_BIN, 1, _MOST_BINS))
-    bin_of = np.minimum((rank * bins).astype(np.int64), bins - 1)
-    used = [bin_of == each for each in np.unique(bin_of)]
-    table = {"predicted_rank": np.array([rank[at].mean() for at in used])}
-    for level in LEVELS:
-        table[f"q{level:g}"] = np.array([np.quantile(residual[at], level) for at in used])
-    return table
+    """Smooth quartiles of the residuals along `prediction_points`, by quantile regression."""
+    x, residual = next(iter(points)), points["residual"]
+    at = np.linspace(points[x].min(), points[x].max(), _NODES)
+    curves = {f"q{level:g}": quantile_curve(points[x], residual, level, at) for level in LEVELS}
+    return {x: at, **curves}
 
 
 def draw_quantiles(
@@ -74,42 +82,63 @@ def draw_quantiles(
     return ax
 
 
-def draw_against_predictions(
-    points: Mapping[str, Vector],
-    curves: Mapping[str, Vector],
+def draw_against(
+    points: Mapping[str, NDArray[Any]],
+    curves: Mapping[str, Vector] | None = None,
+    *,
+    xlabel: str = "Prediction (rank / n)",
+    title: str = "Residuals against predictions",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw `prediction_points` and their `quantile_curves`; these should be near the lines."""
+    """Draw residuals along the first column, with quartiles that should be near the lines.
+
+    Levels have boxes, whose sides are quartiles, in place of curves.
+    """
     ax = new_axes()[1][0] if ax is None else ax
-    ax.plot(
-        points["predicted_rank"],
-        points["residual"],
-        ".",
-        color=INK,
-        ms=3,
-        alpha=float(np.clip(700.0 / len(points["residual"]), 0.03, 0.35)),
-        zorder=1,
-        rasterized=True,
-    )
+    x = next(iter(points))
     for level in LEVELS:
         ax.axhline(level, color=GUIDE, linewidth=1.0, linestyle="--", zorder=2)
+    if points[x].dtype.kind in "iuf":
+        n = len(points["residual"])
         ax.plot(
-            curves["predicted_rank"],
+            points[x],
+            points["residual"],
+            ".",
+            color=INK,
+            ms=3,
+            alpha=float(np.clip(700.0 / n, 0.03, 0.35)),
+            zorder=1,
+            rasterized=True,
+        )
+        ax.set_xlim(-0.02, 1.02)
+    else:
+        _draw_boxes(ax, points[x], points["residual"])
+    for level in LEVELS if curves is not None else ():
+        ax.plot(
+            curves[x],
             curves[f"q{level:g}"],
             color=ACCENT,
             linewidth=2.0 if level == 0.5 else 1.3,
-            marker="o",
-            ms=2.5,
             zorder=3,
-            label="quartiles in bins" if level == 0.5 else None,
+            label="quantile regressions" if level == 0.5 else None,
         )
     ax.set(
-        title="Residuals against predictions",
-        xlabel="Prediction (rank / n)",
+        title=title,
+        xlabel=xlabel,
         ylabel="Quantile residual",
-        xlim=(-0.02, 1.02),
         ylim=(-0.02, 1.16),
         yticks=[0.0, 0.25, 0.5, 0.75, 1.0],
     )
-    ax.legend(loc="upper right", fontsize="small", frameon=False)
+    if curves is not None:
+        ax.legend(loc="upper right", fontsize="small", frameon=False)
     return ax
+
+
+def _draw_boxes(ax: Axes, levels: NDArray[Any], residual: Vector) -> None:
+    known = distinct(levels)
+    boxes = [residual[levels == each] for each in known]
+    made = ax.boxplot(boxes, positions=range(len(known)), widths=0.6, sym="", zorder=3)
+    for part in (*made["medians"], *made["boxes"]):
+        part.set_color(ACCENT)
+    names = [as_text(each) for each in known]
+    ax.set_xticks(range(len(known)), names, rotation=90 if sum(map(len, names)) > 34 else 0)
