@@ -113,15 +113,16 @@ def draw_against(
         ax.set_xlim(-0.02, 1.02)
     else:
         _draw_boxes(ax, points[x], points["residual"])
-    for level in LEVELS if curves is not None else ():
-        ax.plot(
-            curves[x],
-            curves[f"q{level:g}"],
-            color=ACCENT,
-            linewidth=2.0 if level == 0.5 else 1.3,
-            zorder=3,
-            label="quantile regressions" if level == 0.5 else None,
-        )
+    if curves is not None:
+        for level in LEVELS:
+            ax.plot(
+                curves[x],
+                curves[f"q{level:g}"],
+                color=ACCENT,
+                linewidth=2.0 if level == 0.5 else 1.3,
+                zorder=3,
+                label="quantile regressions" if level == 0.5 else None,
+            )
     ax.set(
         title=title,
         xlabel=xlabel,
