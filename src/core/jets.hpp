@@ -279,6 +279,31 @@ HENDERSON_INLINE Jet<A, O> operator*(Jet<A, O> x, double factor) {
     return factor * x;
 }
 
+// A function of two variables at a point: f[a][b] is its derivative a times in the first and b
+// times in the second, for a + b up to the order.
+template <int Order>
+using Taylor2 = std::array<std::array<double, Order + 1>, Order + 1>;
+
+// f(x, y), where f has been expanded at the values of x and y.
+template <unsigned A, unsigned B, int O>
+Jet<(A | B), O> compose(const Taylor2<O>& f, const Jet<A, O>& x, const Jet<B, O>& y) {
+    using J = Jet<(A | B), O>;
+    J c(f[0][0]);
+    if constexpr (O >= 1) {
+        J dx = x, dy = y;
+        dx.value = dy.value = 0.0;
+        c = c + f[1][0] * dx + f[0][1] * dy;
+        if constexpr (O >= 2) {
+            const J xx = dx * dx, xy = dx * dy, yy = dy * dy;
+            c = c + 0.5 * f[2][0] * xx + f[1][1] * xy + 0.5 * f[0][2] * yy;
+            if constexpr (O >= 3)
+                c = c + (f[3][0] / 6.0 * xx + 0.5 * f[2][1] * xy) * dx +
+                    (0.5 * f[1][2] * xy + f[0][3] / 6.0 * yy) * dy;
+        }
+    }
+    return c;
+}
+
 template <unsigned A, int O>
 HENDERSON_INLINE Jet<A, O> exp(const Jet<A, O>& x) {
     Taylor<O> f;
@@ -313,6 +338,17 @@ HENDERSON_INLINE Jet<A, O> square(const Jet<A, O>& x) {
     f[0] = x.value * x.value;
     if constexpr (O >= 1) f[1] = 2.0 * x.value;
     if constexpr (O >= 2) f[2] = 2.0;
+    return compose(f, x);
+}
+
+template <unsigned A, int O>
+HENDERSON_INLINE Jet<A, O> sqrt(const Jet<A, O>& x) {
+    Taylor<O> f;
+    f[0] = std::sqrt(x.value);
+    const double r = 1.0 / x.value;
+    if constexpr (O >= 1) f[1] = 0.5 * f[0] * r;
+    if constexpr (O >= 2) f[2] = -0.5 * f[1] * r;
+    if constexpr (O >= 3) f[3] = -1.5 * f[2] * r;
     return compose(f, x);
 }
 

@@ -331,6 +331,15 @@ inline double log_choose(double size, double y) {
            stirling_remainder_taylor<0>(log_rest, rest)[0];
 }
 
+// x log x - x + 1 at x = 1 + e, e >= -1, without cancellation near e = 0.
+inline double relative_entropy(double e) {
+    if (e <= -1.0) return 1.0;
+    if (std::abs(e) > 0.1) return (1.0 + e) * std::log1p(e) - e;
+    double s = 0.0;  // sum of (-e)^k / ((k + 1)(k + 2))
+    for (int k = 16; k >= 0; --k) s = 1.0 / ((k + 1.0) * (k + 2.0)) - e * s;
+    return s * e * e;
+}
+
 // log of a (a + 1) ... (a + y - 1) / a^y = log Gamma(a + y) - log Gamma(a) - y log a for y > 0, as
 // a function of x = log a. It goes to 0 like y (y - 1) / (2 a) for large a, where differences of
 // log Gamma have no digits left: the distance of a negative binomial from a Poisson.

@@ -7,7 +7,8 @@ from typing import Literal
 from henderson.design.model_frame import PerRow
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation import FitControl, Specification, estimate
-from henderson.families import Family, Hurdle, Truncated, ZeroInflated, family_named
+from henderson.families import Family, Hurdle, Truncated, family_named
+from henderson.families.registry import zero_inflated
 from henderson.fitted_model import FittedModel
 from henderson.formula import Formula, parse_formula, parse_one_sided
 from henderson.links import Link
@@ -42,8 +43,8 @@ def fit(
         not changed. Rows with a missing value in a variable of the model are left out.
     family
         Distribution of the response: "gaussian", "binomial", "poisson", "nbinom1", "nbinom2",
-        "gamma", "beta", "t", "betabinomial", "lognormal", "inverse_gaussian",
-        "truncated_poisson" and so on, or a family object such as
+        "gamma", "beta", "t", "tweedie", "compois", "truncated_poisson" and so on: see
+        :func:`henderson.families.family_named`; or a family object such as
         ``hd.families.StudentT(df=4)``.
     link
         Link of the mean; by default the family's own.
@@ -62,9 +63,10 @@ def fit(
         the residual standard deviation, which may so differ between groups.
     zero_inflation
         A formula for the logit of the probability of zeros that are not of the counts, such as
-        ``"~ mined + (1 | site)"`` or ``"~ 1"``: "poisson", "nbinom1" and "nbinom2" become
-        mixtures with a point mass at zero, "truncated_poisson" and so on hurdle models, where
-        it is the probability of all zeros. By default there are no such zeros.
+        ``"~ mined + (1 | site)"`` or ``"~ 1"``: counts become mixtures with a point mass at
+        zero, "truncated_poisson" and so on hurdle models and "gamma" and other positive
+        measurements zero or positive, where it is the probability of all zeros. By default
+        there are no such zeros.
     quadrature
         Nodes of adaptive Gauss-Hermite quadrature for each random effect, for models with one
         grouping factor; 1 is the Laplace approximation.
@@ -147,7 +149,7 @@ def _with_zeros(family: Family) -> Family:
     """The family with a predictor for its zeros: a hurdle where it is truncated."""
     if "zero_inflation" in family.predictors:
         return family
-    return Hurdle(family) if isinstance(family, Truncated) else ZeroInflated(family)
+    return Hurdle(family) if isinstance(family, Truncated) else zero_inflated(family)
 
 
 def _others(family: Family, **formulas: str | None) -> dict[str, Formula]:

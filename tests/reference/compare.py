@@ -22,6 +22,7 @@ import pandas as pd
 import henderson as hd
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.fitted_model import FittedModel
+from henderson.report.tables import dispersion_parameters
 from tests.reference.corpus import Case, Mode, Variance, cases
 
 Terms = tuple[TermEstimates, ...]
@@ -205,10 +206,11 @@ def term_with(group: str, effects: set[str], terms: Terms) -> TermEstimates:
 
 def scale_differences(case: Case, estimates: Estimates) -> Iterator[float]:
     """Of the family's own parameters."""
-    pairs = {"dispersion": case.expected.scale, "shape": case.expected.df}
+    pairs = {"dispersion": case.expected.scale, **case.expected.family_parameters}
+    ours = dispersion_parameters(estimates)
     for name, theirs in pairs.items():
         if theirs is not None:
-            yield relative(math.exp(estimates.predictors[name].beta[0]), theirs)
+            yield relative(ours[name], theirs)
 
 
 def other_differences(case: Case, estimates: Estimates) -> Iterator[float]:

@@ -48,7 +48,7 @@ class Expected:
     singular: bool
     random: list[Variance]
     scale: float | None  # residual sd, dispersion, coefficient of variation: the family's own
-    df: float | None  # Student t
+    family_parameters: dict[str, float]  # others of the family, by predictor
     modes: list[Mode]
     fitted: dict[str, list[float]] | None  # rows (1-based), response, link
 

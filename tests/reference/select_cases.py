@@ -28,6 +28,7 @@ ENGINES = {"lm", "lmer", "glmer", "glmmTMB", "own_laplace"}
 FAMILIES = {"gaussian", "binomial", "poisson", "nbinom1", "nbinom2", "Gamma", "beta", "t"}
 FAMILIES |= {"truncated_poisson", "truncated_nbinom1", "truncated_nbinom2"}
 FAMILIES |= {"betabinomial", "inverse.gaussian"}
+FAMILIES |= {"tweedie", "ordbeta", "compois", "genpois"}
 WITHOUT_SCALE = {"binomial", "poisson", "truncated_poisson"}
 LINKS = {"identity", "log", "logit", "probit", "cloglog", "inverse", "sqrt"}
 OTHER_STRUCTURES = re.compile(r"\b(ar1|cs|toep|ou|exp|mat|gau)\s*\(.*\|")
@@ -51,7 +52,11 @@ NOT_AT_THE_BOUNDARY = {
     "epil2_nb2_slope": "The likelihood rises to a correlation of -1, which glmmTMB reaches "
     "only at infinity; it stopped at -0.999. What depends on it is not compared.",
 }
-NOTES = SECOND_ENGINE | REPEATED_ROWS | NOT_AT_THE_BOUNDARY
+MEAN_OF_ALL = {
+    "ordbeta": "glmmTMB's fitted values are the means of the values between 0 and 1. The mean "
+    "of all values follows from them and the cutpoints.",
+}
+NOTES = SECOND_ENGINE | REPEATED_ROWS | NOT_AT_THE_BOUNDARY | MEAN_OF_ALL
 
 
 def is_covered(case: Record) -> bool:
@@ -147,6 +152,15 @@ def other_predictors(case: Record) -> dict[str, Record]:
     return found
 
 
+def family_parameters(case: Record) -> dict[str, float]:
+    """Parameters of the family besides the dispersion, by predictor, on their own scale."""
+    given = case["expected"].get("family_params") or {}
+    if case["family"] == "ordbeta":  # R prints the probabilities of the cutpoints
+        lower, upper = (math.log(p / (1.0 - p)) for p in given.values())
+        return {"lower_cutpoint": lower, "cutpoint_gap": upper - lower}
+    return {"shape": next(iter(given.values()))} if given else {}
+
+
 def is_singular(case: Record, parameters: list[Record]) -> bool:
     """A standard deviation of zero or a correlation of one in R's own estimates."""
     return bool(case["checks"].get("singular")) or any(
@@ -173,15 +187,33 @@ def own_numbers(case: Record) -> Record:
         "singular": is_singular(case, parameters) or stopped_short,
         "random": [] if stopped_short else parameters,
         "scale": None if case["family"] in WITHOUT_SCALE or case["dispformula"] else sigma,
-        "df": (expected.get("family_params") or {}).get("Student-t df"),
+        "family_parameters": family_parameters(case),
         "modes": [] if stopped_short else conditional_modes(case),
-        "fitted": expected.get("fitted")
-        and {
-            "rows": expected["fitted"]["rows"],
-            "response": expected["fitted"]["response"],
-            "link": expected["fitted"].get("link", expected["fitted"]["response"]),
-        },
+        "fitted": fitted_values(case),
     }
+
+
+def fitted_values(case: Record) -> Record | None:
+    """Means and linear predictors of the first rows."""
+    fitted = case["expected"].get("fitted")
+    if not fitted:
+        return None
+    link = fitted.get("link", fitted["response"])
+    response = fitted["response"]
+    if case["family"] == "ordbeta":
+        cutpoints = case["expected"]["family_params"].values()
+        response = [mean_of_ordered_beta(eta, *cutpoints) for eta in link]
+    return {"rows": fitted["rows"], "response": response, "link": link}
+
+
+def mean_of_ordered_beta(eta: float, lower: float, upper: float) -> float:
+    """P(1) + (1 - P(0) - P(1)) m, where m is what glmmTMB calls the response."""
+
+    def above(cutpoint: float) -> float:
+        return 1.0 / (1.0 + cutpoint / (1.0 - cutpoint) * math.exp(-eta))
+
+    m = 1.0 / (1.0 + math.exp(-eta))
+    return above(upper) + (above(lower) - above(upper)) * m
 
 
 def second_engine_numbers(case: Record) -> Record:
@@ -209,7 +241,7 @@ def second_engine_numbers(case: Record) -> Record:
         "singular": False,
         "random": parameters,
         "scale": None,
-        "df": None,
+        "family_parameters": {},
         "modes": [],
         "fitted": None,
     }

@@ -35,7 +35,8 @@ class Family(ABC):
 
     Its linear predictors are named in `predictors`. In every method `eta` (n, K) has them as
     columns, in that order: "location" is g(μ) by the link; "dispersion" is the logarithm of
-    the dispersion parameter, "shape" that of a further one. `size` (n,) is as in `Response`.
+    the dispersion parameter, "shape" a further one on the scale of `link_of`. `size` (n,) is
+    as in `Response`.
     """
 
     name: ClassVar[str]
@@ -43,6 +44,7 @@ class Family(ABC):
     discrete: ClassVar[bool] = False
     counts_trials: ClassVar[bool] = False  # y is a number of successes out of size
     dispersion_label: ClassVar[str] = ""  # what e^dispersion is, for summaries
+    further_labels: ClassVar[tuple[tuple[str, str], ...]] = ()  # (predictor, what it is)
     zero_label: ClassVar[str] = ""  # what the probability "zero_inflation" is, for summaries
     concave_links: ClassVar[frozenset[str]] = frozenset()
 

@@ -2,18 +2,32 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.families.base import Family
+from henderson.families.bell import Bell
+from henderson.families.compois import ConwayMaxwellPoisson
+from henderson.families.genpois import GeneralizedPoisson
 from henderson.families.nbinom1 import NegativeBinomial1
 from henderson.families.nbinom2 import NegativeBinomial2
+from henderson.families.nbinom12 import NegativeBinomial12
 from henderson.families.poisson import Poisson
 from henderson.families.response import Response
+from henderson.links import Link
 
-_BASES: tuple[type[Family], ...] = (Poisson, NegativeBinomial1, NegativeBinomial2)
+COUNTS: tuple[type[Family], ...] = (
+    Poisson,
+    NegativeBinomial1,
+    NegativeBinomial2,
+    NegativeBinomial12,
+    GeneralizedPoisson,
+    ConwayMaxwellPoisson,
+    Bell,
+)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -23,13 +37,15 @@ class FromCounts(Family):
     Subclasses are final and say what becomes of the zeros.
     """
 
+    bases: ClassVar[tuple[type[Family], ...]] = COUNTS  # what can be wrapped
+
     base: Family
 
     def __init__(self, base: Family) -> None:
-        if not isinstance(base, _BASES):
-            known = ", ".join(kind.name for kind in _BASES)
+        if not isinstance(base, self.bases):
+            known = ", ".join(kind.name for kind in self.bases)
             raise ModelError(
-                f"{base.name} is not a family of counts whose zeros can be modelled apart. "
+                f"{base.name} is not a family whose zeros can be modelled apart. "
                 f"Choose one of {known}."
             )
         object.__setattr__(self, "base", base)
@@ -60,6 +76,18 @@ class FromCounts(Family):
         """That of the wrapped family, whose variance it is about."""
         label = self.base.dispersion_label
         return label.replace("with variance", "with variance of the counts", 1)
+
+    @property
+    def further_labels(self) -> tuple[tuple[str, str], ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Those of the wrapped family."""
+        return self.base.further_labels
+
+    def link_of(self, predictor: str) -> Link:
+        return (
+            self.base.link_of(predictor)
+            if predictor in self.base.predictors
+            else Family.link_of(self, predictor)
+        )
 
     @property
     def mean_is_of_location(self) -> bool:

@@ -24,7 +24,7 @@ class Hurdle(ZeroMixture):
     Parameters
     ----------
     base : Family
-        Poisson, NegativeBinomial1 or NegativeBinomial2, with its link; or these `Truncated`.
+        A family of counts with its link, such as NegativeBinomial2(); or these `Truncated`.
 
     Notes
     -----

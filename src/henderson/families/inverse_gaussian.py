@@ -8,6 +8,7 @@ from scipy import special
 
 from henderson.arrays import Matrix, Vector
 from henderson.families.base import Family
+from henderson.families.bisection import positive_quantile
 from henderson.families.response import Response
 from henderson.families.support import require_positive
 
@@ -47,21 +48,7 @@ class InverseGaussian(Family):
         return np.where(y > 0.0, special.ndtr(r * (ratio - 1.0)) + tail, 0.0)
 
     def quantile(self, probability: Vector, size: Vector, eta: Matrix) -> Vector:
-        """By bisection on log y."""
-        lower = np.log(self.mean(eta))
-        upper = lower.copy()
-        for step in 2.0 ** np.arange(10.0):
-            high = self.cdf(np.exp(lower), size, eta) >= probability
-            low = self.cdf(np.exp(upper), size, eta) < probability
-            lower, upper = (
-                np.where(high, lower - step, lower),
-                np.where(low, upper + step, upper),
-            )
-        for _ in range(70):
-            middle = 0.5 * (lower + upper)
-            enough = self.cdf(np.exp(middle), size, eta) >= probability
-            lower, upper = np.where(enough, lower, middle), np.where(enough, middle, upper)
-        return np.exp(upper)
+        return positive_quantile(probability, lambda y: self.cdf(y, size, eta), self.mean(eta))
 
     def simulate(self, size: Vector, eta: Matrix, rng: np.random.Generator) -> Vector:
         return rng.wald(self.mean(eta), 1.0 / self.dispersion(eta))

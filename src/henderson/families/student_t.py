@@ -48,6 +48,7 @@ class StudentT(Family):
     name = "t"
     links = ("identity", "log", "inverse", "sqrt")
     dispersion_label = "scale σ"
+    further_labels = (("shape", "degrees of freedom"),)
 
     df: float | None
 

@@ -29,7 +29,7 @@ class Truncated(FromCounts):
     Parameters
     ----------
     base : Family
-        Poisson, NegativeBinomial1 or NegativeBinomial2, with its link.
+        A family of counts with its link, such as NegativeBinomial2().
 
     Examples
     --------

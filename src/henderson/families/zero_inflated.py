@@ -24,7 +24,7 @@ class ZeroInflated(ZeroMixture):
     Parameters
     ----------
     base : Family
-        Poisson, NegativeBinomial1 or NegativeBinomial2, with its link.
+        A family of counts with its link, such as NegativeBinomial2().
 
     Notes
     -----

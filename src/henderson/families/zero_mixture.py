@@ -1,4 +1,4 @@
-"""What a hurdle and zero inflation share: with probability π a zero, else a count."""
+"""What hurdles and zero inflation share: with probability π a zero, else a draw of another."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -69,8 +69,9 @@ class ZeroMixture(FromCounts):
 
     def unit_deviance(self, response: Response, eta: Matrix) -> Vector:
         """−2 log P(0) of a zero; otherwise that of the counts, and −2 log(1 − π)."""
-        at_least_one = Response.of(np.maximum(response.y, 1.0))
-        of_count = self.counts.unit_deviance(at_least_one, self.of_base(eta))
+        zero = response.y == 0.0
+        without = Response.of(np.where(zero, 1.0 if self.discrete else 0.5, response.y))
+        of_count = self.counts.unit_deviance(without, self.of_base(eta))
         of_zero = -2.0 * self.log_density(Response.of(np.zeros(len(eta))), eta).value
         above = of_count - 2.0 * special.log_expit(-eta[:, -1])
         return np.where(response.y == 0.0, of_zero, above)

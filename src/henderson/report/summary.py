@@ -182,8 +182,9 @@ def dispersion_lines(estimates: Estimates) -> Iterator[str]:
     found = dispersion_parameters(estimates)
     if "dispersion" in found and not shown:
         yield f"Dispersion: {found['dispersion']:.4g} ({estimates.family.dispersion_label})"
-    if "shape" in found:
-        yield f"Degrees of freedom: {found['shape']:.4g}"
+    for name, label in estimates.family.further_labels:
+        if name in found:
+            yield f"{label[0].upper()}{label[1:]}: {found[name]:.4g}"
     if "zero_inflation" in found:
         yield f"Zero inflation: {found['zero_inflation']:.4g} ({estimates.family.zero_label})"
 
