@@ -11,11 +11,13 @@ export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
 
 .PHONY: demo test lint format bench clean
 
-demo: $(VENV)/.installed  ## fit a split-plot experiment from a CSV file, compare its means
+SPLIT_PLOT := "yield ~ Variety * factor(nitro) + (1 | Block/Variety)"
+
+demo: $(VENV)/.installed  ## fit a split-plot experiment from a CSV file, report on it
 	@mkdir -p build/demo
 	$(BIN)/henderson data oats --output build/demo/oats.csv
-	$(BIN)/henderson fit build/demo/oats.csv "yield ~ Variety * factor(nitro) + (1 | Block/Variety)" \
-		--means nitro --means Variety
+	$(BIN)/henderson fit build/demo/oats.csv $(SPLIT_PLOT) --means nitro --means Variety
+	$(BIN)/henderson report build/demo/oats.csv $(SPLIT_PLOT) --output build/demo/report.html
 
 test: lint  ## everything that must pass before a change is merged
 	$(BIN)/python -m pytest -n 2 -q
@@ -40,7 +42,7 @@ clean:  ## remove what these targets made
 
 $(VENV)/.installed: $(CORE)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -e .
+	$(BIN)/pip install -e ".[report]"
 	touch $@
 
 $(VENV)/.installed-for-tests: $(CORE)

@@ -16,6 +16,7 @@ from henderson.fitting import fit
 from henderson.inference import anova, compare
 from henderson.marginal_means import emmeans, emtrends, joint_tests
 from henderson.plots.design_diagram import plot_design
+from henderson.report.publication import to_latex, to_markdown
 from henderson.report.tidy_tables import augment, glance, tidy
 from henderson.simulated_residuals import simulate_residuals
 
@@ -46,5 +47,7 @@ __all__ = [
     "simulate_residuals",
     "suggest_model",
     "tidy",
+    "to_latex",
+    "to_markdown",
     "vif",
 ]

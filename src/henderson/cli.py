@@ -1,4 +1,4 @@
-"""The command line: fit a model to a file, list and write the bundled data sets.
+"""The command line: fit a model to a file, report on it, list the bundled data sets.
 
 Exit status: 0, fitted; 1, fitted but not converged (the estimates are written all the same);
 2, the input cannot be used, said in one message on standard error.
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from threading import Timer
-from typing import Annotated
+from typing import Annotated, Any
 
 import narwhals as nw
 import typer
@@ -67,59 +67,104 @@ def _options(
     pass
 
 
+DataFile = Annotated[Path, typer.Argument(help="A table: .csv, .tsv (also .gz) or .parquet.")]
+FormulaText = Annotated[str, typer.Argument(help='Such as "yield ~ nitro + (1 | block)".')]
+FamilyName = Annotated[str, typer.Option(help="Distribution of the response.")]
+LinkName = Annotated[str | None, typer.Option(help="Default: the family's own.")]
+Restricted = Annotated[
+    bool | None,
+    typer.Option("--reml/--ml", help="Default: REML where the model is Gaussian."),
+]
+WeightColumn = Annotated[str | None, typer.Option(help="Column of weights or trials.")]
+OffsetColumn = Annotated[str | None, typer.Option(help="Column or expression, eta scale.")]
+Nodes = Annotated[int, typer.Option(help="Nodes of adaptive quadrature; 1 is Laplace.")]
+Contrasts = Annotated[
+    list[str] | None,
+    typer.Option(help="treatment, sum, helmert or poly; or FACTOR=KIND, repeatedly."),
+]
+DispersionText = Annotated[
+    str | None, typer.Option(help='Formula of the dispersion, such as "~ treatment".')
+]
+ZeroText = Annotated[
+    str | None, typer.Option(help='Formula of more zeros than the counts have: "~ 1".')
+]
+MeanSpecs = Annotated[
+    list[str] | None,
+    typer.Option(help='Marginal means with letters: "gen | nitro". May be repeated.'),
+]
+
+
 @app.command("fit")
 def fit_command(  # noqa: PLR0917
-    data: Annotated[Path, typer.Argument(help="A table: .csv, .tsv (also .gz) or .parquet.")],
-    formula: Annotated[str, typer.Argument(help='Such as "yield ~ nitro + (1 | block)".')],
-    family: Annotated[str, typer.Option(help="Distribution of the response.")] = "gaussian",
-    link: Annotated[str | None, typer.Option(help="Default: the family's own.")] = None,
-    reml: Annotated[
-        bool | None,
-        typer.Option("--reml/--ml", help="Default: REML where the model is Gaussian."),
-    ] = None,
-    weights: Annotated[str | None, typer.Option(help="Column of weights or trials.")] = None,
-    offset: Annotated[str | None, typer.Option(help="Column or expression, eta scale.")] = None,
-    quadrature: Annotated[
-        int, typer.Option(help="Nodes of adaptive quadrature; 1 is Laplace.")
-    ] = 1,
-    contrasts: Annotated[
-        list[str] | None,
-        typer.Option(help="treatment, sum, helmert or poly; or FACTOR=KIND, repeatedly."),
-    ] = None,
-    dispersion: Annotated[
-        str | None, typer.Option(help='Formula of the dispersion, such as "~ treatment".')
-    ] = None,
-    zero_inflation: Annotated[
-        str | None, typer.Option(help='Formula of more zeros than the counts have: "~ 1".')
-    ] = None,
-    means: Annotated[
-        list[str] | None,
-        typer.Option(help='Marginal means with letters: "gen | nitro". May be repeated.'),
-    ] = None,
+    data: DataFile,
+    formula: FormulaText,
+    family: FamilyName = "gaussian",
+    link: LinkName = None,
+    reml: Restricted = None,
+    weights: WeightColumn = None,
+    offset: OffsetColumn = None,
+    quadrature: Nodes = 1,
+    contrasts: Contrasts = None,
+    dispersion: DispersionText = None,
+    zero_inflation: ZeroText = None,
+    means: MeanSpecs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, not text.")] = False,
     output: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
 ) -> None:
     """Fit a model to the table in a file and print its summary."""
-    table = read_table(data)
-    with shown_at_work("Fitting") as report:
-        model = fit(
-            formula,
-            table,
-            family=family,
-            link=link,
-            method=None if reml is None else ("REML" if reml else "ML"),
-            weights=weights,
-            offset=offset,
-            dispersion=dispersion,
-            zero_inflation=zero_inflation,
-            quadrature=quadrature,
-            contrasts=parse_contrasts(contrasts or []),
-            control=FitControl(report=report),
-        )
+    model = fitted_to(
+        data,
+        formula,
+        family=family,
+        link=link,
+        method=None if reml is None else ("REML" if reml else "ML"),
+        weights=weights,
+        offset=offset,
+        dispersion=dispersion,
+        zero_inflation=zero_inflation,
+        quadrature=quadrature,
+        contrasts=parse_contrasts(contrasts or []),
+    )
     write(written(model, means or [], as_json=as_json), output)
-    if not model.converged:
-        print(f"henderson: not converged. {model.outcome}", file=sys.stderr)
-        raise typer.Exit(1)
+    refuse_unless_converged(model)
+
+
+@app.command("report")
+def report_command(  # noqa: PLR0917
+    data: DataFile,
+    formula: FormulaText,
+    family: FamilyName = "gaussian",
+    link: LinkName = None,
+    reml: Restricted = None,
+    weights: WeightColumn = None,
+    offset: OffsetColumn = None,
+    quadrature: Nodes = 1,
+    contrasts: Contrasts = None,
+    dispersion: DispersionText = None,
+    zero_inflation: ZeroText = None,
+    means: MeanSpecs = None,
+    title: Annotated[str | None, typer.Option(help="Of the report.")] = None,
+    seed: Annotated[int, typer.Option(help="For the simulated residuals.")] = 1,
+    output: Annotated[Path, typer.Option(help="A file .html or .docx.")] = Path("report.html"),
+) -> None:
+    """Fit a model to the table in a file and write a report of everything."""
+    model = fitted_to(
+        data,
+        formula,
+        family=family,
+        link=link,
+        method=None if reml is None else ("REML" if reml else "ML"),
+        weights=weights,
+        offset=offset,
+        dispersion=dispersion,
+        zero_inflation=zero_inflation,
+        quadrature=quadrature,
+        contrasts=parse_contrasts(contrasts or []),
+    )
+    with shown_at_work("Writing"):
+        path = model.report(output, means=means, title=title, source=str(data), rng=seed)
+    print(f"Report written to {path}")
+    refuse_unless_converged(model)
 
 
 @app.command("data")
@@ -132,6 +177,20 @@ def data_command(
         write(datasets.listing(), output)
     else:
         write(datasets.read_text(name), output)
+
+
+def fitted_to(data: Path, formula: str, **options: Any) -> FittedModel:  # noqa: ANN401
+    """The model of a table in a file, with the options of `fit`."""
+    table = read_table(data)
+    with shown_at_work("Fitting") as progress:
+        return fit(formula, table, control=FitControl(report=progress), **options)
+
+
+def refuse_unless_converged(model: FittedModel) -> None:
+    """End with status 1, saying why, where the search did not converge."""
+    if not model.converged:
+        print(f"henderson: not converged. {model.outcome}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def read_table(path: Path) -> NativeTable:

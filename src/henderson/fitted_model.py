@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
@@ -61,6 +62,7 @@ from henderson.report import criteria, tables
 from henderson.report.named_matrix import NamedMatrix
 from henderson.report.summary import Summary, summarize
 from henderson.report.tidy_tables import Effects, augment, glance, tidy
+from henderson.report.writing import write_report
 from henderson.simulated_residuals import SimulatedResiduals, simulate_residuals
 from henderson.simulation import simulate
 
@@ -486,6 +488,21 @@ class FittedModel:
     def summary(self) -> Summary:
         """The fit on one screen; see `report.summary.summarize`."""
         return summarize(self.estimates)
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        means: str | Sequence[str] | None = None,
+        title: str | None = None,
+        source: str | None = None,
+        n: int = 250,
+        rng: int = 1,
+    ) -> Path:
+        """Everything on one HTML page or in Word; see `report.writing.write_report`."""
+        return write_report(
+            self.estimates, path, means=means, title=title, source=source, n=n, rng=rng
+        )
 
     def __repr__(self) -> str:
         return str(self.summary())

@@ -30,6 +30,7 @@ from henderson.plots.cascade import cascade, plot_cascade
 from henderson.prediction import predict, residuals
 from henderson.report import tables
 from henderson.report.summary import summarize
+from henderson.report.writing import write_report
 from henderson.simulated_residuals import simulate_residuals
 from henderson.simulation import simulate
 
@@ -71,6 +72,7 @@ DELEGATES = {
     hd.FittedModel.plot_shrinkage: plot_shrinkage,
     hd.FittedModel.plot_correlations: plot_correlations,
     hd.FittedModel.summary: summarize,
+    hd.FittedModel.report: write_report,
 }
 
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import henderson as hd
 from henderson import cli
 
+COMMAND = [sys.executable, "-W", "error", "-m", "henderson"]
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
 
@@ -34,7 +36,7 @@ def sleep_csv(tmp_path: Path) -> str:
 
 def test_the_command_fits_a_csv_and_prints_the_summary(sleep_csv: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "henderson", "fit", sleep_csv, SLEEP],
+        [*COMMAND, "fit", sleep_csv, SLEEP],
         capture_output=True,
         text=True,
         check=False,
@@ -270,3 +272,27 @@ def test_the_dispersion_formula_reaches_the_fit(
     ran = Ran(capsys, "fit", sleep_csv, formula, "--ml", "--dispersion", "~ Days", "--json")
     model = hd.fit(formula, pd.read_csv(sleep_csv), method="ML", dispersion="~ Days")
     assert json.loads(ran.out)["log_likelihood"] == pytest.approx(model.llf)
+
+
+def test_a_report_is_written_without_a_warning(sleep_csv: str, tmp_path: Path) -> None:
+    path = tmp_path / "sleep.html"
+    options = ["--output", str(path), "--title", "Sleep", "--seed", "3"]
+    run = subprocess.run(
+        [*COMMAND, "report", sleep_csv, SLEEP, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == f"Report written to {path}\n"
+    page = path.read_text(encoding="utf-8")
+    assert "<h1>Sleep</h1>" in page
+    assert f"pd.read_csv({escape(repr(sleep_csv))})" in page
+
+
+def test_a_report_of_another_kind_ends_with_status_2(
+    sleep_csv: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = Ran(capsys, "report", sleep_csv, SLEEP, "--output", "sleep.pdf")
+    assert ran.status == 2
+    assert "'sleep.pdf'" in ran.err

@@ -208,7 +208,7 @@ class MarginalMeans:
             self.rows, adjust=adjust, alpha=alpha, order="ascending", sweep=False
         )
         said = f"Means with a letter in common do not differ ({adjust}, {alpha:g})."
-        return text_table(columns, (*self._notes(), said))
+        return text_table(columns, (*self.notes, said))
 
     def p_matrix(self, *, adjust: str = "tukey") -> NativeTable:
         """P-values of all pairs as a matrix.
@@ -329,7 +329,12 @@ class MarginalMeans:
         return MarginalMeans(made)
 
     def __repr__(self) -> str:
-        return text_table(mean_columns(self.rows), self._notes())
+        return text_table(mean_columns(self.rows), self.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands below the means: averages, fixed values, scale, degrees of freedom."""
+        return tuple(self._notes())
 
     def _notes(self) -> Iterator[str]:
         rows = self.rows

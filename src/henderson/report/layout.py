@@ -71,8 +71,8 @@ class Section:
         return heading + table + (f"<p>{lines}</p>" if lines else "")
 
 
-def decimals_for(values: np.ndarray) -> int | None:
-    """Decimals that show `DIGITS` significant digits of the smallest number worth showing.
+def decimals_for(values: np.ndarray, digits: int = DIGITS) -> int | None:
+    """Decimals that show so many significant digits of the smallest number worth showing.
 
     None where fixed decimals would not do: the numbers span too many orders of magnitude.
     """
@@ -80,7 +80,7 @@ def decimals_for(values: np.ndarray) -> int | None:
     sizes = sizes[sizes > TINY * sizes.max(initial=0.0)]
     if not sizes.size:
         return 1
-    decimals = DIGITS - 1 - int(np.floor(np.log10(sizes.min())))
+    decimals = digits - 1 - int(np.floor(np.log10(sizes.min())))
     if sizes.max() >= 1e8 or decimals > MOST_DECIMALS + DIGITS:
         return None
     return min(max(decimals, 0), MOST_DECIMALS)
