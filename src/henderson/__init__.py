@@ -13,8 +13,9 @@ from henderson.estimation import FitControl
 from henderson.experiment import describe_design, suggest_model
 from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
-from henderson.inference import anova, compare
+from henderson.inference import anova, compare, power
 from henderson.marginal_means import emmeans, emtrends, joint_tests
+from henderson.planning import stated_model
 from henderson.plots.design_diagram import plot_design
 from henderson.report.publication import to_latex, to_markdown
 from henderson.report.tidy_tables import augment, glance, tidy
@@ -43,8 +44,10 @@ __all__ = [
     "joint_tests",
     "plot_design",
     "plots",
+    "power",
     "separated",
     "simulate_residuals",
+    "stated_model",
     "suggest_model",
     "tidy",
     "to_latex",

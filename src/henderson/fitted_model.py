@@ -18,12 +18,14 @@ from henderson.estimation.estimates import Estimates
 from henderson.experiment import Experiment, experiment_of
 from henderson.inference import (
     Bootstrap,
+    Power,
     RobustCovariance,
     VarianceExplained,
     WaldTest,
     anova,
     bootstrap,
     drop1,
+    power,
     profile_intervals,
     profile_variances,
     robust_vcov,
@@ -32,6 +34,7 @@ from henderson.inference import (
 )
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.inference.sandwich import Kind as RobustKind
+from henderson.inference.simulated_power import Extend, Test
 from henderson.inference.term_hypotheses import Convention, Type
 from henderson.marginal_means import MarginalMeans, emmeans, joint_tests
 from henderson.marginal_means.averaging import Weights
@@ -232,6 +235,31 @@ class FittedModel:
     ) -> Bootstrap:
         """Refits to responses drawn from the model; see `inference.bootstrap`."""
         return bootstrap(self, function, n=n, rng=rng, workers=workers, report=report)
+
+    def power(
+        self,
+        test: Test = None,
+        *,
+        n: int = 1000,
+        extend: Extend | None = None,
+        repeat: int = 1,
+        alpha: float = 0.05,
+        rng: np.random.Generator | int | None = None,
+        workers: int = 1,
+        report: Callable[[int], None] | None = None,
+    ) -> Power:
+        """Power of tests by simulation; see `inference.power`."""
+        return power(
+            self,
+            test,
+            n=n,
+            extend=extend,
+            repeat=repeat,
+            alpha=alpha,
+            rng=rng,
+            workers=workers,
+            report=report,
+        )
 
     # ---- the random part -------------------------------------------------------------------
 

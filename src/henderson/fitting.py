@@ -92,6 +92,42 @@ def fit(
     >>> round(m.params["Days"], 3)
     10.467
     """
+    if control is not None and not isinstance(control, FitControl):
+        raise ModelError(
+            f"control must be a FitControl, not {control!r}. "
+            "For example control=hd.FitControl(max_evaluations=500)."
+        )
+    specification = specified(
+        formula,
+        family=family,
+        link=link,
+        method=method,
+        weights=weights,
+        offset=offset,
+        dispersion=dispersion,
+        zero_inflation=zero_inflation,
+        quadrature=quadrature,
+        contrasts=contrasts,
+    )
+    return FittedModel(
+        estimate(specification, data, weights=weights, offset=offset, control=control)
+    )
+
+
+def specified(
+    formula: str,
+    *,
+    family: str | Family,
+    link: str | Link | None,
+    method: Literal["ML", "REML"] | None,
+    weights: PerRow,
+    offset: PerRow,
+    dispersion: str | None,
+    zero_inflation: str | None,
+    quadrature: int = 1,
+    contrasts: str | Mapping[str, str] | None,
+) -> Specification:
+    """The arguments of `fit`, checked as far as they can be without data."""
     chosen = _family(family, link)
     if zero_inflation is not None:
         chosen = _with_zeros(chosen)
@@ -104,12 +140,7 @@ def fit(
             f"There is no method {method!r}. {did_you_mean(str(method).upper(), _METHODS)}"
             'Choose "ML" or "REML".'
         )
-    if control is not None and not isinstance(control, FitControl):
-        raise ModelError(
-            f"control must be a FitControl, not {control!r}. "
-            "For example control=hd.FitControl(max_evaluations=500)."
-        )
-    specification = Specification(
+    return Specification(
         formula=parsed,
         family=chosen,
         method=method,
@@ -118,9 +149,6 @@ def fit(
         offset=offset if isinstance(offset, str) else None,
         contrasts={} if contrasts is None else contrasts,
         others=_others(chosen, dispersion=dispersion, zero_inflation=zero_inflation),
-    )
-    return FittedModel(
-        estimate(specification, data, weights=weights, offset=offset, control=control)
     )
 
 

@@ -11,6 +11,7 @@ from henderson.inference.linear_functions import (
 from henderson.inference.parametric_bootstrap import Bootstrap, bootstrap
 from henderson.inference.profiling import profile_intervals
 from henderson.inference.sandwich import RobustCovariance, robust_vcov
+from henderson.inference.simulated_power import Power, power
 from henderson.inference.variance_explained import VarianceExplained, variance_explained
 from henderson.inference.variance_profiles import profile_variances
 from henderson.inference.wald import WaldTest, wald_test
@@ -19,6 +20,7 @@ __all__ = [
     "Bootstrap",
     "JointTest",
     "LinearEstimates",
+    "Power",
     "RobustCovariance",
     "VarianceExplained",
     "WaldTest",
@@ -28,6 +30,7 @@ __all__ = [
     "drop1",
     "joint_test",
     "linear_estimates",
+    "power",
     "profile_intervals",
     "profile_variances",
     "robust_vcov",

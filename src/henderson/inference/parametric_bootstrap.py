@@ -30,7 +30,7 @@ from henderson.simulation import draw_predictor
 
 IntervalKind = Literal["percentile", "basic", "bias-corrected", "normal"]
 _ROUGH = 1e-6  # of −2 log L: estimates are then off by a thousandth of a standard error
-_FAILURES = (HendersonError, np.linalg.LinAlgError, FloatingPointError)
+FAILURES = (HendersonError, np.linalg.LinAlgError, FloatingPointError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class _Prepare:
                     if function
                     else _named(parameters, again)
                 )
-            except _FAILURES:
+            except FAILURES:
                 return None, False
             return value, again.certificate.converged
 

@@ -25,6 +25,7 @@ class Outcome(Enum):
     SADDLE = "stopped where the curvature is negative in some direction: not a maximum"
     STALLED = "stopped before the gradient was zero: no step improved the likelihood"
     ITERATION_LIMIT = "stopped at the limit of evaluations"
+    STATED = "stated, not estimated"
 
     @property
     def good(self) -> bool:
