@@ -9,7 +9,7 @@ namespace henderson {
 
 namespace {
 
-constexpr int big_block = 12;  // from here on LAPACK's overhead pays
+using lapack::big_block;
 
 // Lower Cholesky factor in place, column-major; false where a pivot is not positive.
 bool factor_block(double* a, int k, double& log_determinant) {
@@ -45,10 +45,7 @@ bool factor_block(double* a, int k, double& log_determinant) {
 // B := L^-1 B, B (k, columns) column-major.
 void solve_lower(const double* l, int k, double* b, int columns) {
     if (k >= big_block) {
-        char left = 'L', lower = 'L', plain = 'N', diagonal = 'N';
-        double one = 1.0;
-        lapack::dtrsm(&left, &lower, &plain, &diagonal, &k, &columns, &one, const_cast<double*>(l),
-                      &k, b, &k);
+        lapack::solve_triangular(true, false, l, k, b, k, columns);
         return;
     }
     if (k == 1) {
@@ -66,6 +63,10 @@ void solve_lower(const double* l, int k, double* b, int columns) {
 
 // x := L^-1 x or L^-T x, x (k, m) row-major.
 void solve_rows(const double* l, int k, double* x, int m, bool transposed) {
+    if (k >= big_block) {  // x' is (m, k) column-major
+        lapack::solve_triangular(false, !transposed, l, k, x, m, k);
+        return;
+    }
     auto subtract = [&](int r, int i, double factor) {
         for (int c = 0; c < m; ++c) x[r * m + c] -= factor * x[i * m + c];
     };
@@ -91,6 +92,12 @@ void sandwich(const double* T, int k, const double* a, const double* S, int l, d
               std::vector<double>& work) {
     if (k == 1 && l == 1) {
         out[0] = T[0] * a[0] * S[0];
+        return;
+    }
+    if (k >= big_block || l >= big_block) {  // T and S are transposes of column-major ones
+        work.resize(size_t(k) * l);
+        lapack::multiply_add(false, true, k, l, l, 1.0, a, k, S, l, work.data(), k, 0.0);
+        lapack::multiply_add(false, false, k, l, k, 1.0, T, k, work.data(), k, out, k, 0.0);
         return;
     }
     work.assign(size_t(k) * l, 0.0);

@@ -7,13 +7,20 @@
 #include <cmath>
 
 #include "equations.hpp"
+#include "lapack.hpp"
 
 namespace henderson {
 
 namespace {
 
+using lapack::big_block;
+
 // x := L^-T x, x (k, columns) column-major
 void solve_upper(const double* l, int k, double* x, int columns) {
+    if (k >= big_block) {
+        lapack::solve_triangular(true, true, l, k, x, k, columns);
+        return;
+    }
     if (k == 1) {
         double inverse = 1 / l[0];
         for (int c = 0; c < columns; ++c) x[c] *= inverse;
@@ -135,9 +142,12 @@ void Equations::selected_inverse(const double* tail_inverse) {
             default: gather_tail<0>(node, tail_inverse, x);
         }
         inner.assign(size_t(k) * k, 0.0);  // I + X V'
-        for (int c = 0; c < node.width; ++c)
-            for (int j = 0; j < k; ++j)
-                for (int i = 0; i < k; ++i) inner[j * k + i] += x[c * k + i] * v[c * k + j];
+        if (k >= big_block)
+            lapack::multiply_add(false, true, k, k, node.width, 1.0, x, k, v, k, inner.data(), k);
+        else
+            for (int c = 0; c < node.width; ++c)
+                for (int j = 0; j < k; ++j)
+                    for (int i = 0; i < k; ++i) inner[j * k + i] += x[c * k + i] * v[c * k + j];
         for (int i = 0; i < k; ++i) inner[i * k + i] += 1.0;
         solve_upper(l, k, inner.data(), k);  // L^-T (I + X V'), then (.) L^-1 by its transpose
         for (int i = 0; i < k; ++i)
@@ -156,7 +166,13 @@ void Equations::template_traces(const double* templates, double* out) const {
         const double* T = template_of(templates, node.term);
         double* mine = out + template_offset_[node.term];
         if (k == 1) mine[0] += a_[node.diagonal] * T[0] * c_[node.diagonal];
-        else {
+        else if (k >= big_block) {  // (A T C^-1)' = C^-1 T' A
+            work.resize(size_t(k) * k);
+            lapack::multiply_add(false, false, k, k, k, 1.0, &c_[node.diagonal], k, T, k,
+                                 work.data(), k, 0.0);
+            lapack::multiply_add(false, false, k, k, k, 1.0, work.data(), k, &a_[node.diagonal], k,
+                                 mine, k);
+        } else {
             work.assign(size_t(k) * k, 0.0);  // T C^-1, row-major
             for (int i = 0; i < k; ++i)
                 for (int j = 0; j < k; ++j)
@@ -178,6 +194,15 @@ void Equations::template_traces(const double* templates, double* out) const {
             if (k == 1 && l == 1) {
                 mine[0] += a[0] * S[0] * c[0];
                 theirs[0] += a[0] * T[0] * c[0];
+                continue;
+            }
+            if (k >= big_block || l >= big_block) {
+                work.resize(size_t(k) * l);  // (A S C')' = C S' A'
+                lapack::multiply_add(false, false, k, l, l, 1.0, c, k, S, l, work.data(), k, 0.0);
+                lapack::multiply_add(false, true, k, k, l, 1.0, work.data(), k, a, k, mine, k);
+                // (A' T C)' = C' T' A
+                lapack::multiply_add(false, false, k, l, k, 1.0, T, k, a, k, work.data(), k, 0.0);
+                lapack::multiply_add(true, false, l, l, k, 1.0, c, k, work.data(), k, theirs, l);
                 continue;
             }
             for (int r = 0; r < k; ++r)  // mine += A S C'
@@ -213,6 +238,14 @@ void Equations::projected_blocks(const double* templates, double* out) const {
         const Node& node = nodes_[term.first_node + level];
         const double* A = &a_[node.diagonal];
         const double* C = &c_[node.diagonal];
+        if (k >= big_block) {
+            lapack::multiply_add(false, true, k, k, k, 1.0, A, k, templates, k, AT.data(), k, 0.0);
+            lapack::multiply_add(false, false, k, k, k, 1.0, AT.data(), k, C, k, half.data(), k,
+                                 0.0);
+            std::copy_n(A, k * k, out);
+            lapack::multiply_add(false, true, k, k, k, -1.0, half.data(), k, AT.data(), k, out, k);
+            continue;
+        }
         for (int r = 0; r < k; ++r)
             for (int c = 0; c < k; ++c) {
                 double sum = 0;

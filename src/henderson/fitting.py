@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Literal
 
+from henderson.design import read_matrices
 from henderson.design.model_frame import PerRow
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation import FitControl, Specification, estimate
@@ -29,6 +30,7 @@ def fit(
     zero_inflation: str | None = None,
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None = None,
+    matrices: Mapping[str, object] | None = None,
     control: FitControl | None = None,
 ) -> FittedModel:
     """Fit a linear or generalized linear mixed model.
@@ -72,6 +74,10 @@ def fit(
         grouping factor; 1 is the Laplace approximation.
     contrasts
         "treatment" (default), "sum", "helmert" or "poly", for all factors or by factor.
+    matrices
+        Known covariances of levels for ``propto(1 | animal, A)``, by the names they have in the
+        formula: a square table whose columns are the levels' names, or a pair (matrix, names),
+        dense or SciPy sparse.
     control
         Settings of the search.
 
@@ -149,6 +155,7 @@ def specified(
         offset=offset if isinstance(offset, str) else None,
         contrasts={} if contrasts is None else contrasts,
         others=_others(chosen, dispersion=dispersion, zero_inflation=zero_inflation),
+        matrices=read_matrices(matrices),
     )
 
 

@@ -1,13 +1,16 @@
-"""First-order autoregression over equally spaced times, and antedependence."""
+"""First-order autoregression over equal or unequal steps of time, and antedependence."""
 
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.covariance.standard_deviations import CorrelationPattern
 
 _NEARLY_ONE = 0.95
+_FAINT = 1e-3  # a correlation of neighbours that says little of the decay
 
 
 @final
@@ -26,6 +29,67 @@ class Autoregressive(CorrelationPattern):
 
     def parameters_at(self, neighbours: float, k: int) -> Vector:
         return np.full(self.n_parameters(k), np.arctanh(neighbours))
+
+    def natural(self, rho: Vector, k: int) -> dict[str, float]:
+        return {"correlation": float(np.tanh(rho[0]))} if len(rho) else {}
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class OrnsteinUhlenbeck(CorrelationPattern):
+    """Corr(bᵢ, bⱼ) = exp(−λ|tᵢ − tⱼ|), the parameter log λ; any distinct times t.
+
+    The autoregression in continuous time: neighbours at steps s have correlation exp(−λs).
+    Times in any order. Source: Uhlenbeck & Ornstein (1930), Phys. Rev. 36, 823–841.
+    """
+
+    times: Vector | None = None  # (k,)
+
+    @property
+    def coordinates(self) -> tuple[int, int] | None:
+        return 1, 1
+
+    def at(self, points: Matrix) -> CorrelationPattern:
+        return OrnsteinUhlenbeck(points[:, 0])
+
+    def n_parameters(self, k: int) -> int:
+        return min(1, k - 1)
+
+    def factor(self, rho: Vector, k: int) -> Matrix:
+        order, steps = self._steps(k)
+        if k == 1:
+            return np.ones((1, 1))
+        decay = np.exp(rho[0]) * steps
+        since = np.append(0.0, np.cumsum(decay))
+        lag = np.tril(since[:, None] - since)
+        L = np.tril(np.exp(-lag))
+        L[:, 1:] *= np.sqrt(-np.expm1(-2.0 * decay))
+        out = np.empty_like(L)
+        out[order] = L
+        return out
+
+    def parameters_near(self, correlation: Matrix) -> Vector:
+        order, steps = self._steps(len(correlation))
+        lag_one = np.diag(correlation[np.ix_(order, order)], 1)
+        if not len(lag_one):
+            return lag_one
+        kept = (lag_one > _FAINT) & (lag_one < 1.0)
+        if not kept.any():
+            return self.parameters_at(_FAINT, len(correlation))
+        return np.log([-np.log(lag_one[kept]).sum() / steps[kept].sum()])
+
+    def parameters_at(self, neighbours: float, k: int) -> Vector:
+        step = np.median(self._steps(k)[1]) if k > 1 else 1.0
+        return np.full(self.n_parameters(k), np.log(-np.log(neighbours) / step))
+
+    def natural(self, rho: Vector, k: int) -> dict[str, float]:
+        return {"decay": float(np.exp(rho[0]))} if len(rho) else {}
+
+    def _steps(self, k: int) -> tuple[NDArray[np.intp], Vector]:
+        """The order of the times, and the steps between them, (k − 1,)."""
+        assert self.times is not None
+        order = np.argsort(self.times)
+        return order, np.diff(self.times[order])
 
 
 @final
@@ -47,6 +111,9 @@ class Antedependence(CorrelationPattern):
 
     def parameters_at(self, neighbours: float, k: int) -> Vector:
         return np.full(k - 1, np.arctanh(neighbours))
+
+    def natural(self, rho: Vector, k: int) -> dict[str, float]:
+        return {f"correlation {j + 1}": float(np.tanh(r)) for j, r in enumerate(rho)}
 
 
 def neighbour_factor(partial: Vector) -> Matrix:

@@ -1,6 +1,7 @@
 """How the k random effects of one level vary together: the interface of every structure."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -17,11 +18,40 @@ class CovarianceStructure(ABC):
     T(θ) is (k, k). θ is unconstrained, and where the structure allows it smooth through the
     boundary: a standard deviation enters as itself, its sign free. For a Gaussian response T is
     relative to the residual standard deviation σ. Subclasses are final: to alter one, wrap it.
+
+    Some structures are not complete before they know more of the effects: what is written after
+    the comma (`given`), where the effects are (`at`), how their levels are related (`relating`).
     """
 
     keyword: str  # how a formula asks for it: "diag" in diag(x | g)
     description: str
     linear: ClassVar[bool] = False  # whether T is linear in θ
+    needs_matrix: ClassVar[bool] = False  # whether it is complete only after `relating`
+
+    @property
+    def coordinates(self) -> tuple[int, int] | None:
+        """Fewest and most coordinates of an effect, for structures complete only after `at`."""
+        return None
+
+    def given(self, argument: str) -> "CovarianceStructure":
+        """The structure with what a formula says after the comma; "" where there is nothing.
+
+        Raises
+        ------
+        ValueError
+            With a sentence that says what is wrong with it.
+        """
+        if argument:
+            raise ValueError(f"{self.keyword}() takes nothing after its effects and group.")
+        return self
+
+    def at(self, points: Matrix) -> "CovarianceStructure":
+        """The structure of effects at `points` (k, d); itself where it does not matter."""
+        return self
+
+    def relating(self, matrix: Matrix) -> "CovarianceStructure":
+        """The structure of effects with a known relationship `matrix` (k, k); likewise."""
+        return self
 
     @abstractmethod
     def n_parameters(self, k: int) -> int:
@@ -29,12 +59,14 @@ class CovarianceStructure(ABC):
 
     @abstractmethod
     def factor(self, theta: Vector, k: int) -> Matrix:
-        """T(θ), shape (k, k); an analytic function, also of complex θ."""
+        """T(θ), shape (k, k).
+
+        An analytic function, also of complex θ unless `factor_derivatives` is overridden.
+        """
 
     def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
         """∂T/∂θ, shape (len(θ), k, k): by complex steps, exact to rounding."""
-        steps = theta + _STEP * 1j * np.eye(len(theta))
-        return np.array([self.factor(moved, k).imag for moved in steps]) / _STEP
+        return by_complex_steps(self.factor, theta, k)
 
     def curvature(self, theta: Vector, k: int, by_factor: Matrix) -> Matrix:
         """Σ ∂d/∂T ∘ ∂²T/∂θᵢ∂θⱼ, (len(θ), len(θ)), given ∂d/∂T (k, k)."""
@@ -65,6 +97,18 @@ class CovarianceStructure(ABC):
         Where T is singular, parameters that no longer move the covariance are zero.
         """
 
+    def scaled(self, theta: Vector, k: int, c: float) -> Vector:
+        """θ of the covariance times c², c > 0; as it is here where T is linear in θ."""
+        return c * theta
+
+    def natural(self, theta: Vector, k: int) -> dict[str, float]:
+        """What θ says as people call it, by name: "sd", "correlation", "range"."""
+        return {}
+
+    def rank(self, k: int) -> int:
+        """The rank of the covariance away from every boundary."""
+        return k
+
     def pivoted(self, theta: Vector, unit: Vector) -> "CovarianceStructure":
         """The same structure in parameters that behave better near θ; by default itself."""
         return self
@@ -76,3 +120,10 @@ class CovarianceStructure(ABC):
         """
         movement = np.abs(self.factor_derivatives(theta, k) @ self.factor(theta, k).T)
         return movement.reshape(len(theta), -1).max(axis=1, initial=0.0) > 0.0
+
+
+def by_complex_steps(factor: Callable[[Vector, int], Matrix], theta: Vector, k: int) -> Blocks:
+    """∂ factor/∂θ, (len(θ), k, k), of an analytic function; exact to rounding."""
+    steps = theta + _STEP * 1j * np.eye(len(theta))
+    derivatives = [factor(moved, k).imag for moved in steps]
+    return np.array(derivatives).reshape(len(theta), k, k) / _STEP

@@ -47,3 +47,6 @@ class Exchangeable(CorrelationPattern):
         low = -1.0 / (k - 1.0)
         place = np.clip((neighbours - low) / (1.0 - low), _INSIDE, 1.0 - _INSIDE)
         return np.array([np.log(place / (1.0 - place))])
+
+    def natural(self, rho: Vector, k: int) -> dict[str, float]:
+        return {"correlation": float(self.factor(rho, k)[1, 0])} if len(rho) else {}

@@ -3,10 +3,22 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from henderson.covariance.autoregressive import Antedependence, Autoregressive
+from henderson.covariance.autoregressive import (
+    Antedependence,
+    Autoregressive,
+    OrnsteinUhlenbeck,
+)
 from henderson.covariance.base import CovarianceStructure
 from henderson.covariance.compound_symmetry import Exchangeable
 from henderson.covariance.diagonal import Diagonal, HomogeneousDiagonal
+from henderson.covariance.proportional import Proportional
+from henderson.covariance.reduced_rank import ReducedRank
+from henderson.covariance.spatial import (
+    Distance,
+    ExponentialKernel,
+    GaussianKernel,
+    MaternKernel,
+)
 from henderson.covariance.standard_deviations import Heterogeneous, Homogeneous
 from henderson.covariance.toeplitz import Stationary
 from henderson.covariance.unstructured import Unstructured
@@ -23,6 +35,12 @@ _ALL: tuple[CovarianceStructure, ...] = (
     Heterogeneous("toep", "Toeplitz, a variance for each effect", Stationary()),
     Homogeneous("homtoep", "Toeplitz", Stationary()),
     Heterogeneous("ad", "first-order antedependence", Antedependence()),
+    Homogeneous("ou", "autoregression in continuous time", OrnsteinUhlenbeck()),
+    Homogeneous("exp", "exponential decay with distance", Distance(ExponentialKernel())),
+    Homogeneous("gau", "Gaussian decay with distance", Distance(GaussianKernel())),
+    Homogeneous("mat", "Matérn decay with distance", Distance(MaternKernel())),
+    ReducedRank(),
+    Proportional(),
 )
 
 STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType({s.keyword: s for s in _ALL})

@@ -1,19 +1,24 @@
 """A pattern of correlations with one standard deviation, or with one for each effect."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
-from henderson.arrays import Matrix, Vector
-from henderson.covariance.base import CovarianceStructure
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.covariance.base import CovarianceStructure, by_complex_steps
 
 _STARTS = (0.3, 0.8, 0.98)  # correlations of neighbours to try
 
 
 class CorrelationPattern(ABC):
-    """The correlation of k effects by parameters on the real line; no state."""
+    """The correlation of k effects by parameters on the real line; no state but the points."""
+
+    @property
+    def coordinates(self) -> tuple[int, int] | None:
+        """Fewest and most coordinates, for patterns complete only after `at`."""
+        return None
 
     @abstractmethod
     def n_parameters(self, k: int) -> int:
@@ -21,7 +26,14 @@ class CorrelationPattern(ABC):
 
     @abstractmethod
     def factor(self, rho: Vector, k: int) -> Matrix:
-        """Lower Cholesky factor of the correlation, (k, k); analytic, also of complex ρ."""
+        """L with LLᵀ the correlation, (k, k).
+
+        Analytic, also of complex ρ unless `factor_derivatives` is overridden.
+        """
+
+    def factor_derivatives(self, rho: Vector, k: int) -> Blocks:
+        """∂L/∂ρ, (len(ρ), k, k)."""
+        return by_complex_steps(self.factor, rho, k)
 
     @abstractmethod
     def parameters_near(self, correlation: Matrix) -> Vector:
@@ -31,15 +43,68 @@ class CorrelationPattern(ABC):
     def parameters_at(self, neighbours: float, k: int) -> Vector:
         """Parameters with a given correlation of neighbours, the rest as simple as can be."""
 
+    @abstractmethod
+    def natural(self, rho: Vector, k: int) -> dict[str, float]:
+        """The parameters as people call them, by name."""
 
-@final
+    def at(self, points: Matrix) -> "CorrelationPattern":
+        """The pattern over `points` (k, d); itself where it does not matter."""
+        return self
+
+    def given(self, argument: str) -> "CorrelationPattern":
+        """The pattern with what a formula says after the comma; see `CovarianceStructure`."""
+        raise ValueError("nothing is expected after the effects and the group.")
+
+
 @dataclass(frozen=True, slots=True)
-class Homogeneous(CovarianceStructure):
-    """Cov(b) = σ²R(ρ), θ = (σ, ρ...); the sign of σ is free."""
+class _Patterned(CovarianceStructure):
+    """A pattern L(ρ) of correlations, T = DL: D a diagonal of standard deviations σ."""
 
     keyword: str
     description: str
     pattern: CorrelationPattern
+
+    @property
+    def coordinates(self) -> tuple[int, int] | None:
+        return self.pattern.coordinates
+
+    def at(self, points: Matrix) -> CovarianceStructure:
+        return replace(self, pattern=self.pattern.at(points))
+
+    def given(self, argument: str) -> CovarianceStructure:
+        return replace(self, pattern=self.pattern.given(argument)) if argument else self
+
+    @abstractmethod
+    def split(self, theta: Vector, k: int) -> tuple[Vector, Vector]:
+        """θ as what belongs to the standard deviations and as ρ."""
+
+    def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
+        scale = self.split(theta, k)[0]
+        others = (self.pattern.parameters_at(rho, k) for rho in _STARTS)
+        return (theta, *(np.append(scale, rho) for rho in others if len(rho)))
+
+    def _pattern_curvature(self, rho: Vector, k: int, weight: Matrix) -> Matrix:
+        """Σ weight ∘ ∂²L/∂ρᵢ∂ρⱼ, by central differences of ∂L/∂ρ."""
+        h = 1e-5
+        rows = [
+            self.pattern.factor_derivatives(rho + e, k)
+            - self.pattern.factor_derivatives(rho - e, k)
+            for e in h * np.eye(len(rho))
+        ]
+        out = np.tensordot(np.array(rows), weight, axes=2) / (2.0 * h)
+        return 0.5 * (out + out.T)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Homogeneous(_Patterned):
+    """Cov(b) = σ²R(ρ), θ = (σ, ρ...); the sign of σ is free."""
+
+    def split(self, theta: Vector, k: int) -> tuple[Vector, Vector]:
+        return theta[:1], theta[1:]
+
+    def natural(self, theta: Vector, k: int) -> dict[str, float]:
+        return {"sd": float(abs(theta[0])), **self.pattern.natural(theta[1:], k)}
 
     def n_parameters(self, k: int) -> int:
         return 1 + self.pattern.n_parameters(k)
@@ -47,18 +112,33 @@ class Homogeneous(CovarianceStructure):
     def factor(self, theta: Vector, k: int) -> Matrix:
         return theta[0] * self.pattern.factor(theta[1:], k)
 
+    def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
+        L, dL = self.pattern.factor(theta[1:], k), np.zeros((0, k, k))
+        if len(theta) > 1:
+            dL = self.pattern.factor_derivatives(theta[1:], k)
+        return np.concatenate([L[None], theta[0] * dL])
+
+    def curvature(self, theta: Vector, k: int, by_factor: Matrix) -> Matrix:
+        out = np.zeros((len(theta), len(theta)))
+        if len(theta) > 1:
+            across = np.tensordot(
+                self.pattern.factor_derivatives(theta[1:], k), by_factor, axes=2
+            )
+            out[0, 1:] = out[1:, 0] = across
+            out[1:, 1:] = theta[0] * self._pattern_curvature(theta[1:], k, by_factor)
+        return out
+
     def parameters_near(self, covariance: Matrix) -> Vector:
         variance = float(np.trace(covariance)) / len(covariance)
         return np.append(
             np.sqrt(variance), self.pattern.parameters_near(correlation_of(covariance))
         )
 
-    def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
-        others = (self.pattern.parameters_at(rho, k) for rho in _STARTS)
-        return (theta, *(np.append(theta[:1], rho) for rho in others))
-
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
         return ((0, 0),)
+
+    def scaled(self, theta: Vector, k: int, c: float) -> Vector:
+        return np.append(c * theta[:1], theta[1:])
 
     def canonical(self, theta: Vector, k: int) -> Vector:
         out = theta.copy()
@@ -70,15 +150,18 @@ class Homogeneous(CovarianceStructure):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Heterogeneous(CovarianceStructure):
+class Heterogeneous(_Patterned):
     """Cov(b) = DR(ρ)D, D = diag(σ₁ ... σₖ), θ = (log σ₁ ... log σₖ, ρ...).
 
     Logarithms, because the sign of one standard deviation would turn its correlations around.
     """
 
-    keyword: str
-    description: str
-    pattern: CorrelationPattern
+    def split(self, theta: Vector, k: int) -> tuple[Vector, Vector]:
+        return theta[:k], theta[k:]
+
+    def natural(self, theta: Vector, k: int) -> dict[str, float]:
+        sds = {f"sd {j + 1}": float(np.exp(log_sd)) for j, log_sd in enumerate(theta[:k])}
+        return sds | self.pattern.natural(theta[k:], k)
 
     def n_parameters(self, k: int) -> int:
         return k + self.pattern.n_parameters(k)
@@ -86,16 +169,35 @@ class Heterogeneous(CovarianceStructure):
     def factor(self, theta: Vector, k: int) -> Matrix:
         return np.exp(theta[:k])[:, None] * self.pattern.factor(theta[k:], k)
 
+    def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
+        out = np.zeros((len(theta), k, k))
+        rows = np.arange(k)
+        out[rows, rows] = self.factor(theta, k)
+        if len(theta) > k:
+            dL = self.pattern.factor_derivatives(theta[k:], k)
+            out[k:] = np.exp(theta[:k])[:, None] * dL
+        return out
+
+    def curvature(self, theta: Vector, k: int, by_factor: Matrix) -> Matrix:
+        out = np.zeros((len(theta), len(theta)))
+        derivatives = self.factor_derivatives(theta, k)
+        out[:k, :k] = np.diag(np.sum(derivatives[np.arange(k), np.arange(k)] * by_factor, 1))
+        if len(theta) > k:
+            out[:k, k:] = np.sum(derivatives[k:] * by_factor, axis=2).T
+            out[k:, :k] = out[:k, k:].T
+            weight = np.exp(theta[:k])[:, None] * by_factor
+            out[k:, k:] = self._pattern_curvature(theta[k:], k, weight)
+        return out
+
     def parameters_near(self, covariance: Matrix) -> Vector:
         log_sd = 0.5 * np.log(np.maximum(np.diag(covariance), 1e-300))
         return np.append(log_sd, self.pattern.parameters_near(correlation_of(covariance)))
 
-    def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
-        others = (self.pattern.parameters_at(rho, k) for rho in _STARTS)
-        return (theta, *(np.append(theta[:k], rho) for rho in others))
-
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
         return ()
+
+    def scaled(self, theta: Vector, k: int, c: float) -> Vector:
+        return np.append(theta[:k] + np.log(c), theta[k:])
 
     def canonical(self, theta: Vector, k: int) -> Vector:
         return theta

@@ -51,3 +51,7 @@ class Stationary(CorrelationPattern):
             phi = np.append(phi - p * phi[::-1], p)
             v /= np.cosh(out[t - 1]) ** 2
         return out
+
+    def natural(self, rho: Vector, k: int) -> dict[str, float]:
+        first = self.factor(rho, k)[:, 0]
+        return {f"correlation at lag {lag}": float(first[lag]) for lag in range(1, k)}

@@ -98,11 +98,38 @@ def _num_factor(evaluate: Evaluator, node: Call) -> Factor:
     """numFactor(row, col): places as levels, written (1,2); ordered by the last, then first."""
     if not node.arguments:
         raise evaluate.complain(node, "numFactor() needs columns of coordinates.", "")
-    factors = tuple(factorize(evaluate.numbers(a)) for a in reversed(node.arguments))
+    factors = tuple(factorize(_numbers_of(evaluate, a)) for a in reversed(node.arguments))
     codes, cells = interaction(factors)
     places = [f.keys[c] for f, c in zip(factors, cells.T, strict=True)][::-1]
     names = [f"({','.join(f'{v:.15g}' for v in place)})" for place in zip(*places, strict=True)]
     return Factor(codes, np.array(names, dtype=object))
+
+
+def _numbers_of(evaluate: Evaluator, node: Node) -> Vector:
+    """A coordinate: numbers, or a factor whose levels read as numbers."""
+    if isinstance(found := evaluate.value(node), Factor) and not found.logical:
+        return _read_levels(evaluate, node, found)
+    return evaluate.numbers(node)
+
+
+def _grid(evaluate: Evaluator, node: Call) -> Factor:
+    """grid(row, col): all cells of two factors, also those without rows; the last fastest."""
+    factors = [as_factor(evaluate.value(a), deparse(a)) for a in node.arguments]
+    if len(factors) != 2:
+        raise evaluate.complain(node, "grid() takes two factors.", "Write grid(row, col).")
+    sides = evaluate.learn(node, lambda: tuple(factor.levels for factor in factors))
+    codes = []
+    for factor, levels, argument in zip(factors, sides, node.arguments, strict=True):
+        codes.append(factor.match(levels))
+        if (codes[-1] < 0).any():
+            lost = factor.levels[factor.codes[int(np.argmin(codes[-1]))]]
+            raise DataError(
+                f"{deparse(argument)!r} has a level {lost!r} that the model was not fitted "
+                f"with. Known levels: {', '.join(levels[:10])}."
+            )
+    names = [f"({row},{column})" for row in sides[0] for column in sides[1]]
+    place = codes[0] * np.int32(len(sides[1])) + codes[1]
+    return Factor(place, np.array(names, dtype=object))
 
 
 def _poly(evaluate: Evaluator, node: Call) -> Columns:
@@ -180,8 +207,10 @@ def _as_numeric(evaluate: Evaluator, node: Call) -> Vector:
         raise evaluate.complain(node, "as.numeric() takes one column.", "")
     if not isinstance(found, Factor):
         return found.astype(np.float64)
-    if found.logical:
-        return found.truth
+    return found.truth if found.logical else _read_levels(evaluate, node, found)
+
+
+def _read_levels(evaluate: Evaluator, node: Node, found: Factor) -> Vector:
     try:
         values = [float(level) for level in found.levels]
     except ValueError:
@@ -250,6 +279,7 @@ VARIABLE_FUNCTIONS: Mapping[str, Callable[[Evaluator, Call], Value]] = MappingPr
         "relevel": _relevel,
         "interaction": _interaction,
         "numFactor": _num_factor,
+        "grid": _grid,
         "poly": _poly,
         "scale": _scale,
         "center": _scale,

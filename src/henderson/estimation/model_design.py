@@ -1,25 +1,29 @@
 """The model over the data, before any fitting: response, X and Z of each linear predictor."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
-from henderson.covariance import CovarianceStructure, structure_named
+from henderson.covariance import CovarianceStructure
 from henderson.design import (
     FixedDesign,
+    KnownMatrix,
     ModelFrame,
     RandomDesign,
+    completed,
     fixed_design,
     model_frame,
     random_design,
+    structured_term,
 )
 from henderson.design.model_frame import PerRow
 from henderson.equations import RandomTermMatrix
 from henderson.errors import DataError
 from henderson.estimation.specification import Specification
 from henderson.families import Family, Response
-from henderson.formula import Formula
+from henderson.formula import Formula, RandomTerm
 from henderson.likelihood.parameters import CovarianceParameters
 
 _A_FEW_ROWS = 1000
@@ -112,9 +116,8 @@ def design_model(
     """
     family, formula = specification.family, specification.formula
     formulas = specification.formulas
-    structures = [
-        tuple(structure_named(t.structure, each.text, t.start) for t in each.random)
-        for each in formulas
+    structured = [
+        [structured_term(term, each.text) for term in each.random] for each in formulas
     ]
     frame = model_frame(
         formulas,
@@ -130,15 +133,9 @@ def design_model(
     family.check_response(response, observed.label, frame.rows.astype(np.float64))
     _refuse_constant(response, observed.label)
     predictors = tuple(
-        PredictorDesign(
-            name=name,
-            fixed=fixed_design(frame, each),
-            offset=added,
-            random=tuple(random_design(frame, each, term) for term in each.random),
-            structures=chosen,
-        )
+        _predictor(name, frame, each, added, chosen, specification.matrices)
         for name, each, added, chosen in zip(
-            family.predictors, formulas, frame.offsets, structures, strict=True
+            family.predictors, formulas, frame.offsets, structured, strict=True
         )
     )
     location = predictors[0]
@@ -153,6 +150,22 @@ def design_model(
     if model.is_linear:
         _refuse_confounding(location, response, observed.label, formula)
     return model
+
+
+def _predictor(
+    name: str,
+    frame: ModelFrame,
+    formula: Formula,
+    offset: Vector,
+    structured: Sequence[tuple[RandomTerm, CovarianceStructure]],
+    matrices: Mapping[str, KnownMatrix],
+) -> PredictorDesign:
+    random = tuple(random_design(frame, formula, term) for term, _ in structured)
+    structures = tuple(
+        completed(structure, design, formula.text, matrices)
+        for (_, structure), design in zip(structured, random, strict=True)
+    )
+    return PredictorDesign(name, fixed_design(frame, formula), offset, random, structures)
 
 
 def _refuse_constant(response: Response, label: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from henderson.design import KnownMatrix
 from henderson.families import Family
 from henderson.formula import Formula, parse_one_sided
 
@@ -20,6 +21,7 @@ class Specification:
     offset: str | None = None
     contrasts: str | Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, Formula] = field(default_factory=dict)  # of predictors but location
+    matrices: Mapping[str, KnownMatrix] = field(default_factory=dict)  # of propto(), by name
 
     @property
     def formulas(self) -> tuple[Formula, ...]:

@@ -6,6 +6,7 @@ from henderson.formula.syntax_tree import (
     Call,
     Name,
     Node,
+    Number,
     Parenthesis,
     Sum,
     deparse,
@@ -20,7 +21,7 @@ def expand_group(group: Node, text: str) -> tuple[Group, ...]:
         g  →  g          a:b  →  a:b          a + b  →  a, b
         a/b  →  a, a:b   a/b/c  →  a, a:b, a:b:c   (a/b):c  →  a:c, a:b:c   a*b  →  a, b, a:b
 
-    `text` is the formula that `group` was read from.
+    1 is one level with all rows. `text` is the formula that `group` was read from.
     """
     return tuple(dict.fromkeys(_expand(group, text)))
 
@@ -29,7 +30,7 @@ def _expand(node: Node, text: str) -> list[Group]:
     match node:
         case Parenthesis():
             return _expand(node.inner, text)
-        case Name() | Call():
+        case Name() | Call() | Number(value=1):
             return [(deparse(node),)]
         case Sum() if set(node.signs) == {"+"}:
             return [group for term in node.terms for group in _expand(term, text)]

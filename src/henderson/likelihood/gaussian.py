@@ -37,6 +37,7 @@ from henderson.likelihood.parameters import (
 # Random effects up to which the exact Hessian costs little, and where it is worth more.
 _SMALL, _SMALL_BY_PARAMETERS = 300, 1000
 _MANY_PARAMETERS = 10
+_WIDE = 30  # effects of a level from which on products of pairs of them are too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +285,22 @@ class GaussianLikelihood:
         across = equations.inner(fz, directions)
         information -= across[:-1].T @ across[:-1]
         return information / sigma2, across[-1] / sigma2
+
+    def _by_wide_level(self, D: Blocks, F: Blocks) -> Matrix:
+        """tr(P∂ᵢV P∂ⱼV) of one term without a tail by level, after `invert`; F (g, k, p)."""
+        out = np.zeros((len(D), len(D)))
+        within = np.zeros((len(D), F.shape[2], F.shape[2]))  # Fⱼᵀ∂ᵢG Fⱼ summed
+        restricted = self.restricted and F.shape[2] > 0
+        for K, f in zip(self.equations.projected_blocks(), F, strict=True):
+            DK = D @ K
+            out += DK.reshape(len(D), -1) @ DK.transpose(0, 2, 1).reshape(len(D), -1).T
+            if restricted:
+                Df = D @ f
+                cross = np.tensordot(Df, K @ Df, axes=((1, 2), (1, 2)))
+                out -= cross + cross.T
+                within += f.T @ Df
+        flat_within = within.reshape(len(D), -1)
+        return out + flat_within @ within.transpose(0, 2, 1).reshape(len(D), -1).T
 
     def _by_pairs(
         self, templates: Vector, changes: Sequence[Blocks], fz: Sequence[Matrix]
