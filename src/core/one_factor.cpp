@@ -1,4 +1,4 @@
-// One random term whose levels do not meet (no tail, no other leaves): what a level contributes is
+// One random term whose levels do not meet (no tail, no other leaves), of few effects: what a level contributes is
 // computed while it is at hand, in one pass for the factor and one for the derivatives.
 //
 //     C_j = T'A_j T + I = L_j L_j',   w_j = L_j^-1 T'r_j,   S_j = L_j^-1 T'A_j
@@ -58,7 +58,9 @@ template <int K> void solve_level(const double* l, int k, double* x, int m) {
 
 }  // namespace
 
-bool Equations::one_factor() const { return terms.size() == 1 && leaf_terms == 1; }
+bool Equations::one_factor() const {
+    return terms.size() == 1 && leaf_terms == 1 && terms[0].k < lapack::big_block;
+}
 
 template <int K>
 bool Equations::factor_levels(const double* T, const double* right, double* border, int m,

@@ -30,6 +30,7 @@ Terms = tuple[TermEstimates, ...]
 UNPOLISHED = "own_laplace"  # an optimum found by finite differences: 1e-7 in log L below
 
 NEAR_ZERO = 1e-2  # below it a relative difference of 1e-4 is an absolute one of 1e-6
+SMALL = 0.05  # of the residual: log L moves with the fourth power of such a standard deviation
 
 TOLERANCES: Mapping[str, float] = MappingProxyType(
     {
@@ -173,12 +174,14 @@ def relative(ours: float, theirs: float) -> float:
 
 def variance_differences(case: Case, estimates: Estimates) -> Iterator[float]:
     """Of every standard deviation and correlation; of a zero, whether ours is about 0."""
+    least_sd = max(NEAR_ZERO, SMALL * (case.expected.scale or 0.0))
     for parameter in case.expected.random:
         ours = variance_parameter(parameter, estimates)
         if case.expected.singular and parameter.other is None and parameter.value < 1e-5:
             yield 0.0 if abs(ours) < 1e-3 * (case.expected.scale or 1.0) else math.inf
         else:
-            yield abs(ours - parameter.value) / max(abs(parameter.value), NEAR_ZERO)
+            least = NEAR_ZERO if parameter.other else least_sd
+            yield abs(ours - parameter.value) / max(abs(parameter.value), least)
 
 
 def variance_parameter(parameter: Variance, estimates: Estimates) -> float:

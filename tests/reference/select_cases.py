@@ -31,7 +31,6 @@ FAMILIES |= {"betabinomial", "inverse.gaussian"}
 FAMILIES |= {"tweedie", "ordbeta", "compois", "genpois"}
 WITHOUT_SCALE = {"binomial", "poisson", "truncated_poisson"}
 LINKS = {"identity", "log", "logit", "probit", "cloglog", "inverse", "sqrt"}
-OTHER_STRUCTURES = re.compile(r"\b(ar1|cs|toep|ou|exp|mat|gau)\s*\(.*\|")
 PREDICTORS = {"cond": "location", "zi": "zero_inflation", "disp": "dispersion"}
 KEPT_LEVELS = 3
 COMPRESSED_BYTES = 200_000
@@ -66,7 +65,6 @@ def is_covered(case: Record) -> bool:
         and case["family"] in FAMILIES
         and case["link"] in LINKS
         and (case["dispformula"] or "").replace(" ", "") != "~0"
-        and not OTHER_STRUCTURES.search(case["formula"])
     )
 
 
@@ -113,8 +111,8 @@ def variance_parameters(case: Record) -> list[Record]:
             {
                 "predictor": PREDICTORS[row.get("component", "cond")],
                 "group": group_name(row["group"], case["formula"]),
-                "effect": row["term1"],
-                "with": row.get("term2"),
+                "effect": effect_name(row["term1"]),
+                "with": row.get("term2") and effect_name(row["term2"]),
                 "value": row["sdcor"],
             }
         )
@@ -133,11 +131,24 @@ def conditional_modes(case: Record) -> list[Record]:
                     "predictor": PREDICTORS[term.get("component", "cond")],
                     "group": group_name(term["group"], case["formula"]),
                     "level": level_name(level["level"], term["group"], case["formula"]),
-                    "mode": level["mode"],
-                    "sd": None if restricted_tmb else sd,
+                    "mode": {effect_name(k): v for k, v in level["mode"].items()},
+                    "sd": None
+                    if restricted_tmb or sd is None
+                    else {effect_name(k): v for k, v in sd.items()},
                 }
             )
     return rows
+
+
+def effect_name(written: str) -> str:
+    """Without the package that R's users write before a function."""
+    return written.replace("glmmTMB::", "")
+
+
+def levels_of(described: Record) -> list[str] | None:
+    """Levels of a factor, a single one too, which R writes without its list; of a number none."""
+    levels = described.get("levels")
+    return [levels] if isinstance(levels, str) else levels
 
 
 def other_predictors(case: Record) -> dict[str, Record]:
@@ -254,7 +265,7 @@ def compact(case: Record) -> Record:
     return {
         "id": name,
         "data": Path(case["data"]).stem,
-        "formula": case["formula"],
+        "formula": effect_name(case["formula"]),
         "family": case["family"].lower(),
         "link": case["link"],
         "method": "REML" if case["REML"] else "ML",
@@ -266,7 +277,7 @@ def compact(case: Record) -> Record:
         "offset": case.get("offset"),
         "contrasts": case["contrasts"]["unordered"].removeprefix("contr."),
         "columns": {
-            column: described.get("levels")
+            column: levels_of(described)
             if described["type"] != "ordered"
             else {"ordered": described["levels"]}
             for column, described in case["column_types"].items()

@@ -70,13 +70,7 @@ class CovarianceStructure(ABC):
 
     def curvature(self, theta: Vector, k: int, by_factor: Matrix) -> Matrix:
         """Σ ∂d/∂T ∘ ∂²T/∂θᵢ∂θⱼ, (len(θ), len(θ)), given ∂d/∂T (k, k)."""
-        h = 1e-5
-        rows = [
-            self.factor_derivatives(theta + e, k) - self.factor_derivatives(theta - e, k)
-            for e in h * np.eye(len(theta))
-        ]
-        out = np.tensordot(np.array(rows), by_factor, axes=2) / (2.0 * h)
-        return 0.5 * (out + out.T)
+        return by_differences(self.factor_derivatives, theta, k, by_factor)
 
     @abstractmethod
     def parameters_near(self, covariance: Matrix) -> Vector:
@@ -106,7 +100,7 @@ class CovarianceStructure(ABC):
         return {}
 
     def rank(self, k: int) -> int:
-        """The rank of the covariance away from every boundary."""
+        """The rank of the covariance, to rounding, away from every boundary; at least 1."""
         return k
 
     def pivoted(self, theta: Vector, unit: Vector) -> "CovarianceStructure":
@@ -127,3 +121,15 @@ def by_complex_steps(factor: Callable[[Vector, int], Matrix], theta: Vector, k: 
     steps = theta + _STEP * 1j * np.eye(len(theta))
     derivatives = [factor(moved, k).imag for moved in steps]
     return np.array(derivatives).reshape(len(theta), k, k) / _STEP
+
+
+def by_differences(
+    derivatives: Callable[[Vector, int], Blocks], theta: Vector, k: int, weight: Matrix
+) -> Matrix:
+    """Σ weight ∘ ∂²T/∂θᵢ∂θⱼ, by central differences of the derivatives."""
+    h = 1e-5
+    rows = [
+        derivatives(theta + e, k) - derivatives(theta - e, k) for e in h * np.eye(len(theta))
+    ]
+    out = np.tensordot(np.array(rows), weight, axes=2) / (2.0 * h)
+    return 0.5 * (out + out.T)

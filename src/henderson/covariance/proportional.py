@@ -36,6 +36,10 @@ class Proportional(CovarianceStructure):
     def relating(self, matrix: Matrix) -> CovarianceStructure:
         return replace(self, root=_root(matrix))
 
+    def rank(self, k: int) -> int:
+        """1: the matrix may be singular."""
+        return 1
+
     def n_parameters(self, k: int) -> int:
         return 1
 

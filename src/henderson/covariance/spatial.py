@@ -27,6 +27,7 @@ from henderson.covariance.standard_deviations import CorrelationPattern
 _JITTER = 1e-9
 _LARGEST = 300.0  # of |log φ|
 _SMOOTHEST = 4.0  # of |log ν|
+_STEP = 1e-3  # of second differences
 _FEW = 20  # of the smallest distances, always looked at for a start
 
 
@@ -156,6 +157,10 @@ class Distance(CorrelationPattern):
     def n_parameters(self, k: int) -> int:
         return self.kernel.n_parameters if k > 1 else 0
 
+    def rank(self, k: int) -> int:
+        """1: what is smooth is nearly singular without being at any boundary."""
+        return 1
+
     def factor(self, rho: Vector, k: int) -> Matrix:
         return _cholesky(self._correlation(rho, k)[0])
 
@@ -164,6 +169,21 @@ class Distance(CorrelationPattern):
         R, changes = self._correlation(rho, k)
         L = _cholesky(R)
         return np.array([_factor_change(L, dR) for dR in changes]).reshape(len(rho), k, k)
+
+    def curvature(self, rho: Vector, k: int, weight: Matrix) -> Matrix:
+        """By second differences of L, whose derivatives cost many times as much."""
+
+        def along(step: Vector) -> float:
+            return float(np.sum(weight * (self.factor(rho + step, k) - here)))
+
+        here, m, e = self.factor(rho, k), len(rho), _STEP * np.eye(len(rho))
+        out = np.empty((m, m))
+        for i in range(m):
+            out[i, i] = along(e[i]) + along(-e[i])
+            for j in range(i):
+                same = along(e[i] + e[j]) + along(-e[i] - e[j])
+                out[i, j] = out[j, i] = 0.5 * (same - out[i, i] - out[j, j])
+        return out / _STEP**2
 
     def parameters_near(self, correlation: Matrix) -> Vector:
         """By Gauss-Newton steps on the correlations at the distances there are."""

@@ -7,7 +7,11 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Blocks, Matrix, Vector
-from henderson.covariance.base import CovarianceStructure, by_complex_steps
+from henderson.covariance.base import (
+    CovarianceStructure,
+    by_complex_steps,
+    by_differences,
+)
 
 _STARTS = (0.3, 0.8, 0.98)  # correlations of neighbours to try
 
@@ -35,6 +39,10 @@ class CorrelationPattern(ABC):
         """∂L/∂ρ, (len(ρ), k, k)."""
         return by_complex_steps(self.factor, rho, k)
 
+    def curvature(self, rho: Vector, k: int, weight: Matrix) -> Matrix:
+        """Σ weight ∘ ∂²L/∂ρᵢ∂ρⱼ, by central differences of ∂L/∂ρ."""
+        return by_differences(self.factor_derivatives, rho, k, weight)
+
     @abstractmethod
     def parameters_near(self, correlation: Matrix) -> Vector:
         """Parameters whose correlation is near a given one, well inside (−1, 1)."""
@@ -46,6 +54,10 @@ class CorrelationPattern(ABC):
     @abstractmethod
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
         """The parameters as people call them, by name."""
+
+    def rank(self, k: int) -> int:
+        """The rank of the correlation, to rounding, away from every boundary."""
+        return k
 
     def at(self, points: Matrix) -> "CorrelationPattern":
         """The pattern over `points` (k, d); itself where it does not matter."""
@@ -74,6 +86,9 @@ class _Patterned(CovarianceStructure):
     def given(self, argument: str) -> CovarianceStructure:
         return replace(self, pattern=self.pattern.given(argument)) if argument else self
 
+    def rank(self, k: int) -> int:
+        return self.pattern.rank(k)
+
     @abstractmethod
     def split(self, theta: Vector, k: int) -> tuple[Vector, Vector]:
         """θ as what belongs to the standard deviations and as ρ."""
@@ -82,17 +97,6 @@ class _Patterned(CovarianceStructure):
         scale = self.split(theta, k)[0]
         others = (self.pattern.parameters_at(rho, k) for rho in _STARTS)
         return (theta, *(np.append(scale, rho) for rho in others if len(rho)))
-
-    def _pattern_curvature(self, rho: Vector, k: int, weight: Matrix) -> Matrix:
-        """Σ weight ∘ ∂²L/∂ρᵢ∂ρⱼ, by central differences of ∂L/∂ρ."""
-        h = 1e-5
-        rows = [
-            self.pattern.factor_derivatives(rho + e, k)
-            - self.pattern.factor_derivatives(rho - e, k)
-            for e in h * np.eye(len(rho))
-        ]
-        out = np.tensordot(np.array(rows), weight, axes=2) / (2.0 * h)
-        return 0.5 * (out + out.T)
 
 
 @final
@@ -125,7 +129,7 @@ class Homogeneous(_Patterned):
                 self.pattern.factor_derivatives(theta[1:], k), by_factor, axes=2
             )
             out[0, 1:] = out[1:, 0] = across
-            out[1:, 1:] = theta[0] * self._pattern_curvature(theta[1:], k, by_factor)
+            out[1:, 1:] = theta[0] * self.pattern.curvature(theta[1:], k, by_factor)
         return out
 
     def parameters_near(self, covariance: Matrix) -> Vector:
@@ -186,7 +190,7 @@ class Heterogeneous(_Patterned):
             out[:k, k:] = np.sum(derivatives[k:] * by_factor, axis=2).T
             out[k:, :k] = out[:k, k:].T
             weight = np.exp(theta[:k])[:, None] * by_factor
-            out[k:, k:] = self._pattern_curvature(theta[k:], k, weight)
+            out[k:, k:] = self.pattern.curvature(theta[k:], k, weight)
         return out
 
     def parameters_near(self, covariance: Matrix) -> Vector:

@@ -19,7 +19,11 @@ from henderson.errors import DataError
 from henderson.formula import Formula, RandomTerm
 from henderson.formula.syntax_tree import parse_expression
 
-_NEED_REPLICATION = {"us", "diag", "rr"}  # a spatial field, say, can be estimated from one group
+_NEED_REPLICATION = {
+    "us",
+    "diag",
+    "rr",
+}  # a spatial field, say, can be estimated from one group
 _DENSE_INDICATORS = 2  # up to so many levels, indicators are stored as columns
 
 

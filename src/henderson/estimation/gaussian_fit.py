@@ -253,7 +253,10 @@ def _result(
             hessian,
             exact=exact,
             limits=limits,
-            terms=[(t.covariance, d) for t, d in zip(terms, location.random, strict=True)],
+            terms=[
+                (t.covariance, d, s.rank(d.n_effects))
+                for t, d, s in zip(terms, location.random, location.structures, strict=True)
+            ],
         ),
         seconds=seconds,
     )

@@ -354,7 +354,10 @@ def _result(
     natural, change = parameters.translation(theta, design.covariance_parameters())
     terms = _terms(likelihood, modes, theta, natural)
     etas = equations.join_rows(modes.eta)
-    designs = [t for i in likelihood.random for t in design.predictors[i].random]
+    predictors_of = [design.predictors[i] for i in likelihood.random]
+    designs = [
+        (t, s) for p in predictors_of for t, s in zip(p.random, p.structures, strict=True)
+    ]
     predictors, start = [], 0
     for index, (beta, predictor) in enumerate(
         zip(coefficients.natural(modes.beta), design.predictors, strict=True)
@@ -372,7 +375,10 @@ def _result(
         vcov_all=_covariance(coefficients, likelihood, modes, hessian, free, change),
         log_likelihood=-0.5 * deviance,
         certificate=certificate_of(
-            terms=[(t.covariance, d) for t, d in zip(terms, designs, strict=True)]
+            terms=[
+                (t.covariance, d, s.rank(d.n_effects))
+                for t, (d, s) in zip(terms, designs, strict=True)
+            ]
         ),
         seconds=seconds,
     )

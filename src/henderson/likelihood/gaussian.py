@@ -13,7 +13,7 @@ Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1), section 
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, final
 
 import numpy as np
@@ -37,7 +37,7 @@ from henderson.likelihood.parameters import (
 # Random effects up to which the exact Hessian costs little, and where it is worth more.
 _SMALL, _SMALL_BY_PARAMETERS = 300, 1000
 _MANY_PARAMETERS = 10
-_WIDE = 30  # effects of a level from which on products of pairs of them are too many
+_WIDE = 400  # products of two terms' effects, from which on pairs of them are too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,9 @@ class GaussianLikelihood:
         self.equations, self.parameters = equations, parameters
         self.n, self.p, self.restricted = n, p, restricted
         small = _SMALL_BY_PARAMETERS if len(parameters) >= _MANY_PARAMETERS else _SMALL
+        self._apart = len(equations.terms) == 1 and not equations.tail  # levels do not meet
         self.exact = equations.one_factor or (
-            len(equations.parts) == 1 and equations.q <= small
+            len(equations.parts) == 1 and (self._apart or equations.q <= small)
         )
         self._last: tuple[_Profile, Sequence[Matrix]] | None = None
         self.nu = n - p if restricted else n
@@ -184,7 +185,7 @@ class GaussianLikelihood:
         weight = np.ones(self.p + 1)  # of FFᵀ and zzᵀ in g
         weight[: self.p] = 1.0 if self.restricted else 0.0
         weight[self.p] = 1.0 / sigma2
-        changes = covariance_changes(self.parameters, theta) if with_hessian else None
+        changes = covariance_changes(factors, derivatives) if with_hessian else None
         step = self._by_level if self.equations.one_factor else self._by_passes
         x, flat_gradient, information = step(at, weight, changes)
         self._last = (at, x)
@@ -213,9 +214,14 @@ class GaussianLikelihood:
         information = None
         if changes is not None:
             observed, c = self._observed_information(templates, changes, fz, 1.0 / weight[-1])
-            expected = self._by_pairs(templates, changes, fz) if self.exact else None
+            pairs = self.exact and not self._apart
+            expected = self._by_pairs(templates, changes, fz) if pairs else None
             information = _Information(observed, c, expected)
         equations.invert(keep_factor=False)
+        if information is not None and self.exact and self._apart:
+            assert changes is not None
+            expected = self._by_wide_level(changes[0], fz[0][:, : self.p])
+            information = replace(information, expected=expected)
         lost = equations.outer_sums([piece * weight for piece in fz], x)
         return x, equations.template_traces() - lost, information
 
@@ -286,9 +292,9 @@ class GaussianLikelihood:
         information -= across[:-1].T @ across[:-1]
         return information / sigma2, across[-1] / sigma2
 
-    def _by_wide_level(self, D: Blocks, F: Blocks) -> Matrix:
-        """tr(P∂ᵢV P∂ⱼV) of one term without a tail by level, after `invert`; F (g, k, p)."""
-        out = np.zeros((len(D), len(D)))
+    def _by_wide_level(self, D: Blocks, fixed: Matrix) -> Matrix:
+        """tr(P∂ᵢV P∂ⱼV) of one term without a tail by level, after `invert`; F (q, p)."""
+        out, F = np.zeros((len(D), len(D))), fixed.reshape(-1, D.shape[1], fixed.shape[1])
         within = np.zeros((len(D), F.shape[2], F.shape[2]))  # Fⱼᵀ∂ᵢG Fⱼ summed
         restricted = self.restricted and F.shape[2] > 0
         for K, f in zip(self.equations.projected_blocks(), F, strict=True):
@@ -316,11 +322,7 @@ class GaussianLikelihood:
             for t in range(s, len(equations.terms)):
                 met = equations.terms[t]
                 block = K[equations.columns(s), equations.columns(t)]
-                pairs = block.reshape(term.levels, term.k, met.levels, met.k)
-                flat_pairs = pairs.transpose(0, 2, 1, 3).reshape(-1, term.k * met.k)
-                N = _regroup(flat_pairs.T @ flat_pairs, term.k, met.k)
-                left = changes[s].reshape(-1, term.k**2)
-                value = left @ N @ changes[t].reshape(-1, met.k**2).T
+                value = _pair_traces(block, changes[s], changes[t])
                 out[at, parameters.slices[t]] = value
                 out[parameters.slices[t], at] = value.T
         return out
@@ -346,7 +348,8 @@ class GaussianLikelihood:
 
     def solution(self, theta: Vector) -> GaussianSolution:
         """β, σ² and the conditional modes at θ exactly; leaves C⁻¹ where it is needed."""
-        templates = flat(self.parameters.factors(theta))
+        factors = self.parameters.factors(theta)
+        templates = flat(factors)
         if self._last is not None and np.array_equal(self._last[0].templates, templates):
             at, x = self._last  # the equations are still those of this point
         else:
@@ -360,7 +363,9 @@ class GaussianLikelihood:
         self.equations.sum_tail(z)
         moved = self.equations.directions(
             self.parameters.term_of,
-            flat_changes(covariance_changes(self.parameters, theta)),
+            flat_changes(
+                covariance_changes(factors, self.parameters.factor_derivatives(theta))
+            ),
             [np.ascontiguousarray(piece[:, 0]) for piece in z],
         )
         slope = -0.5 * self.equations.inner(moved, z)[:, 0] / at.fixed.r2
@@ -383,6 +388,20 @@ def _cross_products(X: Matrix, y: Vector, weights: Vector | None) -> Matrix:
     out[:p, :p] = X.T @ wX
     out[p, :p] = out[:p, p] = wX.T @ y
     out[p, p] = y @ wy
+    return out
+
+
+def _pair_traces(K: Matrix, D: Blocks, E: Blocks) -> Matrix:
+    """Σ over pairs of levels of tr(Dᵢ Kⱼₗ Eₘ Kⱼₗᵀ), (number of D, of E)."""
+    k, m = D.shape[1], E.shape[1]
+    if k * m <= _WIDE:
+        pairs = K.reshape(-1, k, K.shape[1] // m, m).transpose(0, 2, 1, 3).reshape(-1, k * m)
+        N = _regroup(pairs.T @ pairs, k, m)
+        return D.reshape(-1, k * k) @ N @ E.reshape(-1, m * m).T
+    turned = (K.reshape(-1, m) @ E).reshape(len(E), -1)
+    out = np.empty((len(D), len(E)))
+    for i, change in enumerate(D):
+        out[i] = turned @ (change @ K.reshape(-1, k, K.shape[1])).ravel()
     return out
 
 

@@ -159,7 +159,9 @@ class LaplaceLikelihood:
         )
         hessian = np.empty((0, 0))
         if with_hessian:
-            hessian = self._working_hessian(modes, work, theta)
+            hessian = self._working_hessian(
+                modes, work, covariance_changes(factors, derivatives)
+            )
             at = slice(0, len(theta))
             hessian[at, at] += factor_curvature(
                 self.parameters, theta, factors, derivatives, by_template
@@ -298,7 +300,9 @@ class LaplaceLikelihood:
         score = self.finder.score([d.d1 for d in modes.densities])
         return _WorkingModel(zwx, np.asarray(xwx), score)
 
-    def _working_hessian(self, modes: Modes, work: _WorkingModel, theta: Vector) -> Matrix:
+    def _working_hessian(
+        self, modes: Modes, work: _WorkingModel, changes: Sequence[Blocks]
+    ) -> Matrix:
         """Hessian of the deviance of the working model in ψ, weights frozen.
 
         With V⁻¹ = W − WZΛC⁻¹ΛᵀZᵀW, z = ZᵀV⁻¹(working residual) = Zᵀ∂l/∂η and D = ∂ᵢG z:
@@ -308,7 +312,7 @@ class LaplaceLikelihood:
         equations, P, count = self.equations, self.n_coefficients, len(self.parameters)
         directions = equations.directions(
             self.parameters.term_of,
-            flat_changes(covariance_changes(self.parameters, theta)),
+            flat_changes(changes),
             [np.ascontiguousarray(s[:, 0]) for s in work.score],
         )
         image = equations.multiply(directions)

@@ -110,7 +110,9 @@ class CovarianceParameters:
         for parameters, at in ((self, theta), (to, moved)):
             slope = np.zeros((sum(k * k for k in self.k), len(theta)))
             row = 0
-            changes = covariance_changes(parameters, at)
+            changes = covariance_changes(
+                parameters.factors(at), parameters.factor_derivatives(at)
+            )
             for place, block, k in zip(parameters.slices, changes, self.k, strict=True):
                 slope[row : row + k * k, place] = block.reshape(len(block), -1).T
                 row += k * k
@@ -130,12 +132,12 @@ class CovarianceParameters:
         return np.concatenate(pieces) if pieces else np.empty(0)
 
 
-def covariance_changes(parameters: CovarianceParameters, theta: Vector) -> list[Blocks]:
+def covariance_changes(
+    factors: Sequence[Matrix], derivatives: Sequence[Blocks]
+) -> list[Blocks]:
     """∂G/∂θᵢ = ∂T/∂θᵢ Tᵀ + T ∂Tᵀ/∂θᵢ of each term, (nθ of the term, k, k)."""
     out = []
-    for T, dT in zip(
-        parameters.factors(theta), parameters.factor_derivatives(theta), strict=True
-    ):
+    for T, dT in zip(factors, derivatives, strict=True):
         half = dT @ T.T
         out.append(half + half.transpose(0, 2, 1))
     return out

@@ -10,6 +10,7 @@ from henderson.likelihood.parameters import HIGHEST, CovarianceParameters
 
 _NEARLY_ZERO = 0.02  # in units where an average level has information 1 on the effect
 _FAR = 300.0  # in the same units
+_LISTED = 3  # sentences of one kind about one term; more are put in one
 _NO_WORSE = 1e-7  # of deviance, times 1 + |deviance| / 1000
 
 
@@ -55,35 +56,40 @@ def without_residual(
     smallest: Sequence[Vector],
     deviance: Callable[[Vector], float],
 ) -> tuple[Vector, NDArray[np.bool_]]:
-    """Scales relative to σ that grow without end, because σ itself goes to zero.
+    """Effects relative to σ that grow without end, because σ itself goes to zero.
 
-    Where a term with one scale is far above what matters and far more does no harm, it is made
-    so, and is no free parameter; which ones, (nθ,).
+    Where a term is far above what matters and far more does no harm, it is made so, and its
+    size, the first element of θ, is no free parameter; which ones, (nθ,).
     """
     grown = np.zeros(len(theta), dtype=bool)
     for structure, k, at, least in zip(
         parameters.structures, parameters.k, parameters.slices, smallest, strict=True
     ):
-        scales = structure.scales(k)
-        if len(scales) != 1:
-            continue
-        ((element, effect),) = scales
-        if abs(theta[at.start + element]) / (1e6 * least[effect]) < _FAR:
+        T = structure.factor(theta[at], k)
+        size = float(np.max(np.linalg.norm(T, axis=1) / (1e6 * least)))
+        if not size > _FAR:
             continue
         here = deviance(theta)
         trial = theta.copy()
-        far = 3.0 * max(abs(theta[at.start + element]), HIGHEST * least[effect])
-        trial[at.start + element] = far
+        far = 3.0 * max(1.0, HIGHEST / (1e6 * size))
+        trial[at] = structure.scaled(theta[at], k, far)
         if deviance(trial) <= here + _NO_WORSE * (1.0 + abs(here) / 1000.0) * 10.0:
             theta = trial
-            grown[at.start + element] = True
+            grown[at.start] = True
     return theta, grown
 
 
-def boundary_in_words(covariance: Matrix, effects: Sequence[str], group: str) -> list[str]:
-    """What is singular about one term's covariance, in sentences without a full stop."""
+def boundary_in_words(
+    covariance: Matrix, effects: Sequence[str], group: str, rank: int | None = None
+) -> list[str]:
+    """What is singular about one term's covariance, in sentences without a full stop.
+
+    `rank` is that of the structure away from every boundary; all of k unless given.
+    """
     variances = np.diag(covariance)
     zero = variances <= 0.0
+    if zero.all() and len(effects) > _LISTED:
+        return [f"the variance of the effects of {group} is estimated as 0"]
     named = [
         f"the variance of {group if effect == '(Intercept)' else f'{effect} in {group}'} "
         "is estimated as 0"
@@ -95,8 +101,9 @@ def boundary_in_words(covariance: Matrix, effects: Sequence[str], group: str) ->
         return named
     sd = np.sqrt(variances[kept])
     correlation = covariance[np.ix_(kept, kept)] / np.outer(sd, sd)
-    rank = int(np.sum(np.linalg.eigvalsh(correlation) > 1e-9))
-    if rank == len(kept):
+    full = min(len(kept), len(effects) if rank is None else rank)
+    found = int(np.sum(np.linalg.eigvalsh(correlation) > 1e-9)) if full > 1 else full
+    if found >= full:
         return named
     perfect = [
         f"the correlation of {effects[kept[i]]} and {effects[kept[j]]} in {group} is estimated "
@@ -105,9 +112,9 @@ def boundary_in_words(covariance: Matrix, effects: Sequence[str], group: str) ->
         for j in range(i)
         if abs(correlation[i, j]) > 1.0 - 1e-9
     ]
-    if perfect:
+    if perfect and len(perfect) <= _LISTED:
         return named + perfect
     return [
         *named,
-        f"the covariance matrix of {group} is estimated with rank {rank} of {len(kept)}",
+        f"the covariance matrix of {group} is estimated with rank {found} of {full}",
     ]

@@ -76,13 +76,14 @@ def certify(
     hessian: Matrix,
     *,
     exact: bool,
-    terms: Sequence[tuple[Matrix, _Term]],
+    terms: Sequence[tuple[Matrix, _Term, int]],
     limits: Sequence[str] = (),
     notes: tuple[str, ...] = (),
 ) -> Certificate:
     """Judge an optimum by the gradient and Hessian over its free parameters.
 
-    `terms` pairs each random term's covariance (k, k) with its effects and group; `limits`
+    `terms` has each random term's covariance (k, k), its effects and group, and its rank away
+    from every boundary; `limits`
     are sentences for parameters that ran off to a limit.
     """
     smallest = smallest_scaled_eigenvalue(hessian)
@@ -90,8 +91,8 @@ def certify(
     largest = float(np.max(np.abs(gradient) / scale, initial=0.0))
     singular = (
         sentence
-        for covariance, term in terms
-        for sentence in boundary_in_words(covariance, term.effects, term.group)
+        for covariance, term, rank in terms
+        for sentence in boundary_in_words(covariance, term.effects, term.group, rank)
     )
     boundary = (*singular, *limits)
     if not largest < _GRADIENT:

@@ -1,7 +1,8 @@
 """The search over covariances, in parameters that suit them.
 
 A first search goes near the optimum; there, parameters whose pivots have become small are put
-last (see `Unstructured`), and a second search finishes in the better parameters.
+last (see `Unstructured`), and a second search finishes in the better parameters. Where that one
+takes long, the model Hessian is not good enough, and the exact one takes its place.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +14,12 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters
+from henderson.optimize.curvature import exact_hessian
 from henderson.optimize.trust_region import Search, minimize
 
+_PATIENCE = 4  # evaluations of the second search
+_FEW = 12  # parameters for which the exact Hessian is worth its gradients
+_SMALLER = 4  # times that a start is tried with smaller effects
 _NEAR = 0.05  # predicted decrease of the deviance at which pivots are looked at
 
 
@@ -30,6 +35,10 @@ class Likelihood(Protocol):
 
     def evaluate(self, psi: Vector, /) -> Evaluation:
         """Deviance, gradient and Hessians at ψ."""
+        ...
+
+    def gradient(self, psi: Vector, /) -> Vector:
+        """The gradient alone."""
         ...
 
     def deviance_at(self, psi: Vector, /) -> float:
@@ -71,10 +80,25 @@ def search_covariances(
         max_evaluations=max_evaluations,
         report=report,
         resumed=first if likelihood.parameters is before else None,
+        patience=_PATIENCE if len(psi) <= _FEW else None,
     )
-    if likelihood.parameters is before:
+    if likelihood.parameters is not before:
+        second = replace(second, evaluations=first.evaluations + second.evaluations)
+    if second.reason != "slow":
         return second
-    return replace(second, evaluations=first.evaluations + second.evaluations)
+    at = second.evaluation
+    free = np.ones(len(psi), dtype=bool)
+    hessian = exact_hessian(
+        likelihood.gradient, second.parameters, at.gradient, at.hessian, free
+    )
+    return minimize(
+        likelihood.evaluate,
+        second.parameters,
+        tolerance=tolerance,
+        max_evaluations=max_evaluations,
+        report=report,
+        resumed=replace(second, hessian=hessian, evaluations=second.evaluations + len(psi)),
+    )
 
 
 def repivot(likelihood: Likelihood, psi: Vector) -> Vector:
@@ -101,5 +125,14 @@ def best_start(likelihood: Likelihood, psi: Vector) -> Vector:
         for point in points:
             trials.append(psi.copy())
             trials[-1][at] = point
-        psi = min(trials, key=likelihood.deviance_at)
+        deviances = [likelihood.deviance_at(trial) for trial in trials]
+        best = int(np.argmin(deviances))
+        psi, lowest = trials[best], deviances[best]
+        for _ in range(_SMALLER):  # a residual that the term can stand for hides its size
+            trial = psi.copy()
+            trial[at] = structure.scaled(psi[at], k, 0.4)
+            deviance = likelihood.deviance_at(trial)
+            if not deviance < lowest:
+                break
+            psi, lowest = trial, deviance
     return psi

@@ -23,7 +23,7 @@ class Search:
     hessian: Matrix  # the model with what was learned
     evaluations: int
     predicted: float  # decrease of the deviance the model still promises
-    reason: str  # "converged", "stalled", "limit"
+    reason: str  # "converged", "stalled", "limit", "slow"
     radius: float
 
 
@@ -40,6 +40,7 @@ def minimize(
     radius: float = 20.0,
     report: Callable[[int, float], None] | None = None,
     resumed: Search | None = None,
+    patience: int | None = None,
 ) -> Search:
     """Minimize a deviance from `start`.
 
@@ -63,6 +64,8 @@ def minimize(
         Called with the number of evaluations and the deviance after each.
     resumed
         A search that ended at `start` with a larger tolerance, to go on with.
+    patience
+        Steps with a model Hessian that is not exact after which the search ends as slow.
     """
     x, learned = start, np.zeros((len(start), len(start)))
     if resumed is None:
@@ -87,6 +90,11 @@ def minimize(
             break
         if evaluations >= max_evaluations:
             break
+        if patience is not None and at.exact is None:
+            if patience == 0:
+                reason = "slow"
+                break
+            patience -= 1
         trial = evaluate(x + step)
         evaluations += 1
         if report is not None:
