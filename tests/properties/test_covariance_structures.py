@@ -37,7 +37,7 @@ def complete(structure: CovarianceStructure, k: int) -> CovarianceStructure:
     """With points and a matrix, where it needs them."""
     rng = np.random.default_rng(10 + k)
     if structure.keyword == "ar1:homtoep":
-        return structure.at(np.indices((2, k // 2)).reshape(2, -1).T)
+        return structure.at(np.indices((2, k // 2), dtype=float).reshape(2, -1).T)
     if structure.coordinates is not None:
         structure = structure.at(rng.normal(size=(k, min(2, structure.coordinates[1]))))
     if structure.needs_matrix:

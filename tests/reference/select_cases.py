@@ -146,7 +146,7 @@ def effect_name(written: str) -> str:
 
 
 def levels_of(described: Record) -> list[str] | None:
-    """Levels of a factor, a single one too, which R writes without its list; of a number none."""
+    """Levels of a factor, a single one too, which stands without a list; of a number none."""
     levels = described.get("levels")
     return [levels] if isinstance(levels, str) else levels
 

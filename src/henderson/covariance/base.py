@@ -19,8 +19,8 @@ class CovarianceStructure(ABC):
     boundary: a standard deviation enters as itself, its sign free. For a Gaussian response T is
     relative to the residual standard deviation σ. Subclasses are final: to alter one, wrap it.
 
-    Some structures are not complete before they know more of the effects: what is written after
-    the comma (`given`), where the effects are (`at`), how their levels are related (`relating`).
+    Some structures are complete only when they know more of the effects: what is written after
+    the comma (`given`), where the effects are (`at`), how levels are related (`relating`).
     """
 
     keyword: str  # how a formula asks for it: "diag" in diag(x | g)

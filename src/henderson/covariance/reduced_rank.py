@@ -1,7 +1,5 @@
 """Reduced rank: many effects by few latent ones."""
 
-# ruff: noqa: RUF001, RUF002, RUF003  (Λ is the field's letter)
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, final

@@ -1,4 +1,4 @@
-"""Matrices that a model takes as known, with the names of their rows: relationships, kinship."""
+"""Matrices that a model takes as known, with the names of their rows: relationships."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +75,7 @@ def read_matrices(given: Mapping[str, object] | None) -> dict[str, KnownMatrix]:
 
 
 def _read(name: str, given: Any) -> KnownMatrix:  # noqa: ANN401
+    values: Any
     if isinstance(given, tuple) and len(given) == 2:
         values, names = given[0], labels(np.asarray(given[1]))
     else:
@@ -89,7 +90,7 @@ def _read(name: str, given: Any) -> KnownMatrix:  # noqa: ANN401
     if len(set(names)) < len(names):
         twice = next(each for i, each in enumerate(names) if each in names[:i])
         raise DataError(f"The matrix {name!r} has the name {twice!r} twice. Names must differ.")
-    stored = values.data if issparse(values) else values
+    stored: Any = values.data if issparse(values) else values
     if not np.isfinite(stored).all():
         raise DataError(f"The matrix {name!r} has values that are not finite. Correct them.")
     largest = float(np.abs(stored).max(initial=0.0))
@@ -105,8 +106,8 @@ def _of_table(name: str, given: Any) -> tuple[Matrix, tuple[str, ...]]:  # noqa:
         frame: Any = nw.from_native(given, eager_only=True)
     except TypeError:
         raise DataError(
-            f"The matrix {name!r} is of type {type(given).__name__}. Give a table whose columns "
-            "are the names of the levels, or a pair (matrix, names)."
+            f"The matrix {name!r} is of type {type(given).__name__}. Give a table whose "
+            "columns are the names of the levels, or a pair (matrix, names)."
         ) from None
     names = tuple(map(str, frame.columns))
     if frame.implementation.is_pandas_like():

@@ -131,7 +131,7 @@ def _over_points(term: RandomTerm, structure: CovarianceStructure, text: str) ->
 
 def _over_levels(term: RandomTerm, text: str) -> RandomTerm:
     """The term of one level that holds the levels of the group as effects."""
-    if len(term.group) > 1:
+    if len(term.group) != 1:
         raise _misspelt(
             term,
             text,
@@ -161,8 +161,8 @@ def _separable(
             "A product of correlations takes one factor on each side.",
             "Write (ar1(row):ar1(col) | field).",
         )
-    names = tuple(deparse(side) for side in sides if side is not None)
-    words = tuple(call.function for call in product)
+    names = [deparse(side) for side in sides if side is not None]
+    words = [call.function for call in product]
     patterns = [
         structure.pattern
         for word in words
@@ -236,8 +236,8 @@ def _points(design: RandomDesign) -> Matrix:
     """Where the effects are, (k, d), from their labels (x,y,...); of a grid, counted from 0."""
     ((variable, coding),) = design.recipe.codings.items()
     grid = design.recipe.learned.get(variable)
-    if grid is not None:
-        return np.indices(tuple(map(len, grid))).reshape(2, -1).T
+    if isinstance(grid, tuple):
+        return np.indices(tuple(map(len, grid)), dtype=np.float64).reshape(2, -1).T
     rows = [[float(x) for x in label.strip("()").split(",")] for label in coding.levels]
     return np.array(rows)
 
