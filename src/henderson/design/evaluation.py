@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
+from henderson.covariance import STRUCTURES
 from henderson.design.columns import Variable
 from henderson.design.factors import Factor, logical
 from henderson.errors import DataError, FormulaError, HendersonError, did_you_mean
@@ -177,6 +178,12 @@ class Evaluator:
             found = np.log(x) / np.log(base)
         elif name in _ELEMENTWISE:
             found = _ELEMENTWISE[name](self.arithmetic(self.only_argument(node)))
+        elif name in STRUCTURES:
+            raise self.complain(
+                node,
+                f"{name}() is a covariance structure of random effects, and has no group here.",
+                f"Write {name}(0 + time | subject), or (ar1(row):ar1(col) | field).",
+            )
         else:
             known = sorted({*self.functions, *_AGGREGATES, *_ELEMENTWISE, "ifelse", "I"})
             raise self.complain(

@@ -17,6 +17,7 @@ from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 from henderson.equations import MixedModelEquations
 from henderson.estimation.estimates import TermEstimates
+from henderson.likelihood.pair_traces import level_traces, pair_traces
 
 LARGEST_DENSE = 4000  # random effects: K then takes 0.13 GB
 
@@ -83,43 +84,17 @@ def covariance_traces(
         (D,) = directions.by_term
         K = equations.projected_blocks()
         first = np.tensordot(D, K.sum(axis=0), axes=2)
-        return first, _contracted(D, _pair_sums(K), D)
+        return first, level_traces(K, D)
     K = equations.projected_cross_products(templates)
     first, second = np.empty(len(directions)), np.empty((len(directions),) * 2)
     slices = directions.slices
     for s, (at, D) in enumerate(zip(slices, directions.by_term, strict=True)):
         for t in range(s, len(slices)):
-            pairs = _blocks(K, equations, s, t)
-            value = _contracted(D, _pair_sums(pairs), directions.by_term[t])
+            block = K[equations.columns(s), equations.columns(t)]
+            value = pair_traces(block, D, directions.by_term[t])
             second[at, slices[t]] = value
             second[slices[t], at] = value.T
         g, k = equations.terms[s].levels, equations.terms[s].k
-        diagonal = pairs_of_one(K, equations, s).reshape(g, g, k, k)
-        first[at] = np.tensordot(D, np.einsum("jjab->ab", diagonal), axes=2)
+        own = K[equations.columns(s), equations.columns(s)].reshape(g, k, g, k)
+        first[at] = np.tensordot(D, np.einsum("jajb->ab", own), axes=2)
     return first, second
-
-
-def pairs_of_one(K: Matrix, equations: MixedModelEquations, term: int) -> Blocks:
-    """The blocks of K between the levels of one term, (g g, k, k)."""
-    return _blocks(K, equations, term, term)
-
-
-def _blocks(K: Matrix, equations: MixedModelEquations, s: int, t: int) -> Blocks:
-    """The blocks of K between the levels of two terms, (g of s × g of t, k of s, k of t)."""
-    one, other = equations.terms[s], equations.terms[t]
-    block = K[equations.columns(s), equations.columns(t)]
-    shaped = block.reshape(one.levels, one.k, other.levels, other.k)
-    return shaped.transpose(0, 2, 1, 3).reshape(-1, one.k, other.k)
-
-
-def _pair_sums(blocks: Blocks) -> Blocks:
-    """Σ M[a, c] M[b, d] over blocks M (k, l), as a c b d."""
-    count, k, l = blocks.shape  # noqa: E741
-    flat = blocks.reshape(count, k * l)
-    return (flat.T @ flat).reshape(k, l, k, l)
-
-
-def _contracted(D: Blocks, sums: Blocks, E: Blocks) -> Matrix:
-    """Σ D[a, b] sums[a, c, b, d] E[c, d], (m of D, m of E)."""
-    half = np.tensordot(sums, E, axes=([1, 3], [1, 2]))
-    return np.tensordot(D, half, axes=([1, 2], [0, 1]))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from henderson.arrays import Blocks, Matrix, Vector
@@ -23,21 +22,24 @@ from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.prediction_error import lower_factor
 from henderson.likelihood.fixed_basis import FixedBasis
+from henderson.likelihood.pair_traces import regrouped
+
+_MANY_PRODUCTS = 1_000_000  # of the elements of two blocks of F, too many to add up
 
 
 @dataclass(frozen=True, slots=True)
 class GeneralizedLeastSquares:
     """The linear model's equations at its estimates, factored.
 
-    `root` T (p, p) has TTᵀ = Φ. `F` (q, p) is in the equations' order. `spread[t]`
-    (k, k, p, p) is Σ over the levels of term t of F[a, r] F[b, s], as a b r s.
+    `root` T (p, p) has TTᵀ = Φ. `F` (q, p) is in the equations' order, `by_term[t]` (g, k, p)
+    its levels of term t.
     """
 
     equations: MixedModelEquations
     templates: Vector  # T of all terms relative to σ, one after another
     root: Matrix
     F: Matrix
-    spread: tuple[NDArray[np.float64], ...]
+    by_term: tuple[Blocks, ...]
 
     @classmethod
     def of(cls, estimates: Estimates) -> Self:
@@ -71,16 +73,17 @@ class GeneralizedLeastSquares:
         equations.back_solve(x)
         back = equations.multiply(equations.scale(x, templates, transposed=False))
         F = zx[0] @ half - back[0]
-        spread = tuple(
-            np.einsum("gar,gbs->abrs", block, block, optimize=True)
-            for block in equations.by_term([F])
-        )
         root = sigma * (solve_triangular(basis.R, half) if half.size else half)
-        return cls(equations, templates, root, F, spread)
+        return cls(equations, templates, root, F, tuple(equations.by_term([F])))
 
     def information_changes(self, term: int, D: Blocks) -> Blocks:
         """Fᵀ∆F of matrices D (m, k, k) in one term, (m, p, p): the information lost."""
-        return np.tensordot(D, self.spread[term], axes=([1, 2], [0, 1]))
+        F = self.by_term[term]
+        g, k, p = F.shape
+        if k * k * p * p > _MANY_PRODUCTS:
+            return np.array([np.tensordot(F, d @ F, axes=((0, 1), (0, 1))) for d in D])
+        flat = F.reshape(g, k * p)
+        return (D.reshape(len(D), -1) @ regrouped(flat.T @ flat, k, p)).reshape(-1, p, p)
 
     def whiten(self, L: Matrix) -> Matrix:
         """LT, (r, p): Lβ̂ has covariance LT(LT)ᵀ."""

@@ -25,6 +25,7 @@ from henderson.likelihood.chain_rule import (
     theta_gradient,
 )
 from henderson.likelihood.objective import Evaluation
+from henderson.likelihood.pair_traces import level_traces, pair_traces, regrouped
 from henderson.likelihood.parameters import (
     CovarianceParameters,
     covariance_changes,
@@ -37,7 +38,6 @@ from henderson.likelihood.parameters import (
 # Random effects up to which the exact Hessian costs little, and where it is worth more.
 _SMALL, _SMALL_BY_PARAMETERS = 300, 1000
 _MANY_PARAMETERS = 10
-_WIDE = 400  # products of two terms' effects, from which on pairs of them are too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +260,9 @@ class GaussianLikelihood:
                 F = part.F.reshape(-1, k * p)
                 by_row += F.T @ F
         D = changes[0].reshape(-1, k * k)
-        expected = D @ _regroup(N, k) @ D.T
+        expected = D @ regrouped(N, k, k) @ D.T
         if self.restricted and p:
-            margins = D @ _regroup(by_row, k, p)  # Σ Fⱼᵀ∂ᵢG Fⱼ, (nθ, p p)
+            margins = D @ regrouped(by_row, k, p)  # Σ Fⱼᵀ∂ᵢG Fⱼ, (nθ, p p)
             turned = margins.reshape(-1, p, p).transpose(0, 2, 1).reshape(-1, p * p)
             expected += margins @ turned.T
         return (
@@ -294,19 +294,18 @@ class GaussianLikelihood:
 
     def _by_wide_level(self, D: Blocks, fixed: Matrix) -> Matrix:
         """tr(P∂ᵢV P∂ⱼV) of one term without a tail by level, after `invert`; F (q, p)."""
-        out, F = np.zeros((len(D), len(D))), fixed.reshape(-1, D.shape[1], fixed.shape[1])
-        within = np.zeros((len(D), F.shape[2], F.shape[2]))  # Fⱼᵀ∂ᵢG Fⱼ summed
-        restricted = self.restricted and F.shape[2] > 0
-        for K, f in zip(self.equations.projected_blocks(), F, strict=True):
-            DK = D @ K
-            out += DK.reshape(len(D), -1) @ DK.transpose(0, 2, 1).reshape(len(D), -1).T
-            if restricted:
-                Df = D @ f
-                cross = np.tensordot(Df, K @ Df, axes=((1, 2), (1, 2)))
-                out -= cross + cross.T
-                within += f.T @ Df
-        flat_within = within.reshape(len(D), -1)
-        return out + flat_within @ within.transpose(0, 2, 1).reshape(len(D), -1).T
+        K, F = self.equations.projected_blocks(), fixed.reshape(-1, D.shape[1], fixed.shape[1])
+        out = level_traces(K, D)
+        if not (self.restricted and self.p):
+            return out
+        within = np.zeros((len(D), self.p, self.p))  # Σ Fⱼᵀ∂ᵢG Fⱼ
+        for block, f in zip(K, F, strict=True):
+            moved = D @ f
+            cross = np.einsum("ikp,jkp->ij", moved, block @ moved)
+            out -= cross + cross.T
+            within += f.T @ moved
+        turned = within.transpose(0, 2, 1).reshape(len(D), -1)
+        return out + within.reshape(len(D), -1) @ turned.T
 
     def _by_pairs(
         self, templates: Vector, changes: Sequence[Blocks], fz: Sequence[Matrix]
@@ -318,11 +317,10 @@ class GaussianLikelihood:
             F = fz[0][:, : self.p]
             K -= F @ F.T
         out = np.empty((len(parameters), len(parameters)))
-        for s, (at, term) in enumerate(zip(parameters.slices, equations.terms, strict=True)):
+        for s, at in enumerate(parameters.slices):
             for t in range(s, len(equations.terms)):
-                met = equations.terms[t]
                 block = K[equations.columns(s), equations.columns(t)]
-                value = _pair_traces(block, changes[s], changes[t])
+                value = pair_traces(block, changes[s], changes[t])
                 out[at, parameters.slices[t]] = value
                 out[parameters.slices[t], at] = value.T
         return out
@@ -389,26 +387,6 @@ def _cross_products(X: Matrix, y: Vector, weights: Vector | None) -> Matrix:
     out[p, :p] = out[:p, p] = wX.T @ y
     out[p, p] = y @ wy
     return out
-
-
-def _pair_traces(K: Matrix, D: Blocks, E: Blocks) -> Matrix:
-    """Σ over pairs of levels of tr(Dᵢ Kⱼₗ Eₘ Kⱼₗᵀ), (number of D, of E)."""
-    k, m = D.shape[1], E.shape[1]
-    if k * m <= _WIDE:
-        pairs = K.reshape(-1, k, K.shape[1] // m, m).transpose(0, 2, 1, 3).reshape(-1, k * m)
-        N = _regroup(pairs.T @ pairs, k, m)
-        return D.reshape(-1, k * k) @ N @ E.reshape(-1, m * m).T
-    turned = (K.reshape(-1, m) @ E).reshape(len(E), -1)
-    out = np.empty((len(D), len(E)))
-    for i, change in enumerate(D):
-        out[i] = turned @ (change @ K.reshape(-1, k, K.shape[1])).ravel()
-    return out
-
-
-def _regroup(products: Matrix, k: int, m: int | None = None) -> Matrix:
-    """Σ M[a, r] M[b, s] from (a r, b s) to (a b, r s); a and b below k, r and s below m."""
-    m = k if m is None else m
-    return products.reshape(k, m, k, m).transpose(0, 2, 1, 3).reshape(k * k, m * m)
 
 
 def _nowhere(count: int) -> Evaluation:
