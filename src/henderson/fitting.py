@@ -114,6 +114,7 @@ def fit(
         zero_inflation=zero_inflation,
         quadrature=quadrature,
         contrasts=contrasts,
+        matrices=matrices,
     )
     return FittedModel(
         estimate(specification, data, weights=weights, offset=offset, control=control)
@@ -132,6 +133,7 @@ def specified(
     zero_inflation: str | None,
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None,
+    matrices: Mapping[str, object] | None = None,
 ) -> Specification:
     """The arguments of `fit`, checked as far as they can be without data."""
     chosen = _family(family, link)
