@@ -11,6 +11,7 @@ import henderson as hd
 from henderson.datasets.catalogue import describe
 from henderson.experiment import Experiment
 from henderson.experiment.partitions import Partition, coarsest_within, covers, refines, same
+from tests.reference.corpus import Case, cases
 
 Table = dict[str, np.ndarray]
 
@@ -108,6 +109,28 @@ def test_a_right_model_of_a_bundled_table_raises_no_warning(name: str) -> None:
     table = hd.datasets.load(name)
     found = hd.describe_design(table, about.example, family=about.family or "gaussian")
     assert found.warnings == ()
+
+
+@pytest.mark.parametrize("case", cases().values(), ids=cases())
+def test_published_models_of_their_data_raise_no_warning(case: Case) -> None:
+    found = hd.describe_design(case.table(), case.formula, family=case.family)
+    assert found.warnings == ()
+
+
+def test_a_slope_is_not_a_treatment_to_be_replicated() -> None:
+    table = with_response(grid(tank=6, fish=5))
+    table["dose"] = table["tank"] * 2.0
+    slope = hd.describe_design(table, "y ~ dose + (1 | tank)")
+    compared = hd.describe_design(table, "y ~ factor(dose) + (1 | tank)")
+    assert slope.warnings == ()
+    assert slope.treatments[0].role == "covariate"
+    assert "unreplicated treatment" in kinds(compared)
+
+
+def test_rows_without_a_response_are_left_out_whatever_its_kind() -> None:
+    table = {"y": ["yes", "no", None, "yes"], "g": ["a", "a", "b", "b"]}
+    found = hd.describe_design(table, "y ~ 1 + (1 | g)")
+    assert (found.rows, found.dropped) == (3, 1)
 
 
 def latin_square() -> Table:

@@ -46,6 +46,7 @@ class Roles:
     units: tuple[Partition, ...]
     labels: Mapping[str, Factor]
     treatments: Mapping[str, Partition]
+    slopes: Mapping[str, Partition]
     time: Partition | None
     terms: tuple[Term, ...] | None
     residual: bool
@@ -102,20 +103,21 @@ def _left_out(roles: Roles) -> Iterator[Concern]:
     if roles.terms is None:
         return
     missing: list[Partition] = []
-    for name, treatment in roles.treatments.items():
+    for name, treatment in (*roles.treatments.items(), *roles.slopes.items()):
         homes = [u for u in coarsest_within(roles.units, treatment) if u.sizes[1] > 1]
         homes = [u for u in homes if not same(u, treatment)]
         if not homes or any(roles.is_random(u) for u in homes):
             continue
         home = homes[0]
         missing.append(home)
+        each = f", {between(counts(home, treatment))} for each level"
         yield Concern(
             "unit left out",
             (name, home.name),
-            f"{name} is applied to {home.name} ({home.n}, {between(counts(home, treatment))} "
-            f"for each level), but the formula has no random effect of {home.name}: its "
-            f"{between(home.sizes)} rows count as replicates of {name} (pseudoreplication). "
-            f"Add (1 | {home.name}).",
+            f"{name} is applied to {home.name} ({home.n}"
+            f"{each if name in roles.treatments else ''}), but the formula has no random "
+            f"effect of {home.name}: its {between(home.sizes)} rows count as replicates of "
+            f"{name} (pseudoreplication). Add (1 | {home.name}).",
         )
     if roles.time is None:
         return
@@ -156,7 +158,7 @@ def _confounded(roles: Roles) -> Iterator[Concern]:
                 "the residual. Leave it out of the formula.",
             )
         for name, treatment in roles.treatments.items():
-            if refines(treatment, unit):
+            if unit.n > 1 and refines(treatment, unit):
                 yield Concern(
                     "confounded with a fixed effect",
                     (unit.name, name),
@@ -176,9 +178,9 @@ def _confounded(roles: Roles) -> Iterator[Concern]:
 def _few_levels(roles: Roles) -> Iterator[tuple[bool, Concern]]:
     """Units with few levels, and whether that matters to a comparison."""
     for unit in roles.units:
-        if unit.n >= FEW or unit.n == roles.n or not roles.is_random(unit):
+        if not 1 < unit.n < min(FEW, roles.n) or not roles.is_random(unit):
             continue
-        levels = f"{unit.n} level{'s' if unit.n != 1 else ''}"
+        levels = f"{unit.n} levels"
         carried = [name for name, each in roles.treatments.items() if refines(unit, each)]
         compared = [*roles.treatments.values(), *filter(None, [roles.time])]
         if compared and not carried:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from henderson.experiment.record import Crossing, Experiment, Role, Treatment, U
 from henderson.families import Family, family_named
 from henderson.formula import Formula, parse_formula
 from henderson.formula.expansion import expand_group
-from henderson.formula.syntax_tree import parse_expression
+from henderson.formula.syntax_tree import Call, parse_expression, walk
 
 Names = str | Sequence[str]
 MOST_LEVELS = 12  # of a number that can be a treatment; more values make it a covariate
@@ -131,9 +131,10 @@ def describe_design(
         read.rows = np.arange(table.n)
     else:
         parsed = parse_formula(formula)
-        frame = model_frame(parsed, data, binary=chosen.counts_trials)
+        frame = model_frame(replace(parsed, response=None), data)
         table = open_table(data)
         read.model(frame, parsed)
+        read.need(table, parsed)
     read.add_units(table, _listed(units))
     read.add_treatments(table, _listed(treatments))
     if time is not None:
@@ -171,6 +172,8 @@ class _Reading:
     units: dict[tuple[str, ...], tuple[Factor, ...]] = field(default_factory=dict)
     terms: list[tuple[tuple[str, ...], str]] | None = None
     treatments: dict[str, Variable] = field(default_factory=dict)
+    slopes: set[str] = field(default_factory=set)
+    needed: list[Factor] = field(default_factory=list)
 
     def model(self, frame: ModelFrame, formula: Formula) -> None:
         """The random terms and fixed effects of a model, over the rows it uses."""
@@ -179,9 +182,24 @@ class _Reading:
         for term in formula.random:
             self.units[term.group] = group_factors(term.group, evaluate)
             self.terms.append((term.group, f"{term.structure}({term.effects})"))
-        for name in columns_used(parse_expression(formula.fixed)):
-            if name in frame.variables:
-                self.treatments[name] = frame.variables[name]
+        fixed = parse_expression(formula.fixed)
+        self.treatments = {
+            name: frame.variables[name]
+            for name in columns_used(fixed)
+            if name in frame.variables
+        }
+        levels = {name for name, each in self.treatments.items() if isinstance(each, Factor)}
+        for node in walk(fixed):
+            if isinstance(node, Call) and isinstance(evaluate.value(node), Factor):
+                levels.update(columns_used(node))  # factor(nitro) compares; nitro is a slope
+        self.slopes = {*self.treatments} - levels
+
+    def need(self, table: Table, formula: Formula) -> None:
+        """Leave out rows without a response."""
+        assert formula.response is not None
+        for expression in formula.response.expressions:
+            for name in columns_used(parse_expression(expression)):
+                self.needed.append(self.factor(table, name, formula.text))
 
     def add_units(self, table: Table, names: Sequence[str]) -> None:
         """Units written as columns, a/b or a:b."""
@@ -204,6 +222,12 @@ class _Reading:
         value = read_column(table, name.strip("`"), text)
         return value.take(self.rows) if isinstance(value, Factor) else value[self.rows]
 
+    def is_slope(self, name: str, found: Partition) -> bool:
+        """Whether a variable is a number whose values are not compared one by one."""
+        if isinstance(self.treatments[name], Factor):
+            return False
+        return found.n > MOST_LEVELS if self.terms is None else name in self.slopes
+
     def add_treatments(self, table: Table, names: Sequence[str]) -> None:
         """Columns that are compared."""
         for name in names:
@@ -217,7 +241,8 @@ class _Reading:
             for name, value in self.treatments.items()
         }
         known = np.ones(len(self.rows), dtype=bool)
-        for factor in (*coded.values(), *(f for parts in self.units.values() for f in parts)):
+        of_units = (factor for parts in self.units.values() for factor in parts)
+        for factor in (*coded.values(), *of_units, *self.needed):
             known &= factor.codes >= 0
         kept = np.flatnonzero(known)
         if not len(kept):
@@ -232,7 +257,7 @@ class _Reading:
         varying = {name: partition((name,), [each.take(kept)]) for name, each in coded.items()}
         varying = {name: each for name, each in varying.items() if each.n > 1}
         kinds: dict[str, Role] = {
-            name: _role(name, self.treatments[name], each, made.values(), time)
+            name: _role(name, self.is_slope(name, each), each, made.values(), time)
             for name, each in varying.items()
         }
         labels = {group[0]: parts[0].take(kept) for group, parts in self.units.items()
@@ -245,6 +270,7 @@ class _Reading:
             units=tuple(sorted(_distinct(made), key=lambda u: u.n)),
             labels=labels,
             treatments={n: each for n, each in varying.items() if kinds[n] == "treatment"},
+            slopes={n: each for n, each in varying.items() if kinds[n] == "covariate"},
             time=next((varying[n] for n in varying if kinds[n] == "time"), None),
             terms=terms,
             residual=self.residual,
@@ -253,18 +279,17 @@ class _Reading:
 
 
 def _role(
-    name: str, value: Variable, found: Partition, units: Collection[Partition], time: str | None
+    name: str, slope: bool, found: Partition, units: Collection[Partition], time: str | None
 ) -> Role:
     """What a fixed effect is: a treatment, a covariate, or time."""
     if name == time:
         return "time"
-    many = not isinstance(value, Factor) and found.n > MOST_LEVELS
     within = [unit for unit in units if unit.sizes[1] > 1 and not refines(unit, found)]
     if time is None and TIMES.fullmatch(name) and within:
         finest = max(within, key=lambda unit: unit.n)
-        if not many or len(cells(finest, found)[0]) == len(found.codes):
+        if found.n <= MOST_LEVELS or len(cells(finest, found)[0]) == len(found.codes):
             return "time"  # a number with many values is one if it is never the same twice
-    return "covariate" if many else "treatment"
+    return "covariate" if slope else "treatment"
 
 
 def _distinct(made: Mapping[tuple[str, ...], Partition]) -> list[Partition]:
