@@ -50,8 +50,8 @@ from henderson.plots import (
     plot_residuals,
     plot_shrinkage,
 )
-from henderson.plots.cascade import cascade, plot_cascade
 from henderson.plots.design_diagram import plot_design
+from henderson.plots.steps import cascade, plot_cascade
 from henderson.prediction import (
     Interval,
     Kind,
@@ -289,11 +289,11 @@ class FittedModel:
         return plot_design(self.estimates)
 
     def cascade(self, *, row: int = 0) -> NativeTable:
-        """How one observation comes about, step by step; see `plots.cascade.cascade`."""
+        """How one observation comes about, step by step; see `plots.steps.cascade`."""
         return cascade(self.estimates, row=row)
 
     def plot_cascade(self, *, row: int = 0) -> "Figure":
-        """The same as a picture, down to a star; see `plots.cascade.plot_cascade`."""
+        """The same as a picture, down to a star; see `plots.steps.plot_cascade`."""
         return plot_cascade(self.estimates, row=row)
 
     # ---- the fit as a whole ----------------------------------------------------------------

@@ -27,7 +27,7 @@ from henderson.plots import (
     plot_residuals,
     plot_shrinkage,
 )
-from henderson.plots.cascade import cascade, plot_cascade
+from henderson.plots.steps import cascade, plot_cascade
 from henderson.prediction import predict, residuals
 from henderson.report import tables
 from henderson.report.summary import summarize

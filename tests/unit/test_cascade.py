@@ -7,8 +7,9 @@ import pytest
 from matplotlib import pyplot as plt
 
 import henderson as hd
+from henderson.drawing.steps import draw_cascade
 from henderson.drawing.style import new_figure
-from henderson.plots.cascade import cascade_of, draw_cascade
+from henderson.plots.steps import cascade_of
 
 mpl.use("Agg")
 

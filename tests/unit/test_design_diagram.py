@@ -78,6 +78,6 @@ def test_the_diagram_says_what_is_wrong() -> None:
     found = hd.describe_design(
         hd.datasets.load("fecal_dm"), "dry_matter_perc ~ Trt + (1 | Room)", units="Pen"
     )
-    shown = " ".join(texts(hd.plot_design(found))).replace("\n", " ")
+    shown = " ".join(" ".join(texts(hd.plot_design(found))).split())
     assert "pseudoreplication" in shown
     assert "(1 | Pen)" in shown

@@ -4,6 +4,7 @@ Each picture is of a table, and both are here: `plot_effects` draws `effect_curv
 functions that draw such tables into axes of your own are in `henderson.drawing`.
 """
 
+from henderson.plots.design_diagram import design_table, plot_design
 from henderson.plots.effect_plots import effect_curves, observed_points, plot_effects
 from henderson.plots.model_residuals import plot_residuals, residual_points, residual_quantiles
 from henderson.plots.random_effect_plots import (
@@ -16,13 +17,18 @@ from henderson.plots.random_effect_plots import (
     pooled_estimates,
     random_correlations,
 )
+from henderson.plots.steps import cascade, plot_cascade
 
 __all__ = [
+    "cascade",
+    "design_table",
     "effect_curves",
     "mode_intervals",
     "mode_quantiles",
     "observed_points",
+    "plot_cascade",
     "plot_correlations",
+    "plot_design",
     "plot_effects",
     "plot_random_effects",
     "plot_random_quantiles",

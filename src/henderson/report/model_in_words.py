@@ -43,7 +43,8 @@ def sentences(estimates: Estimates) -> Iterator[str]:
         f" of dispersion {family.dispersion_label}"
     )  # fmt: skip
     link = family.link.name
-    yield f"{given} has a {family.name} distribution{has}; link of its mean: {link}."
+    name = family.name.replace("_", " ")
+    yield f"{given} has a {name} distribution{has}; link of its mean: {link}."
     asked = estimates.specification
     if asked.weights is not None:
         yield f"Rows are weighted by {asked.weights}."
@@ -88,7 +89,7 @@ def equation(estimates: Estimates) -> Equation:
         lines.append((response, _sign("="), _symbol("η"), _sign("+"), _symbol("e")))
     else:
         parameters = "(μ, φ)" if family.has_dispersion else "(μ)"
-        drawn = _word(f"{family.name}{parameters}")
+        drawn = _word(f"{family.name.replace('_', ' ')}{parameters}")
         lines.append((response, _sign("|"), _symbol("b"), _sign("~"), drawn))
         lines.append((_word(f"{family.link.name}(μ)"), _sign("="), _symbol("η")))
     lines.append(_predictor(estimates))
@@ -148,11 +149,11 @@ def methods_paragraph(
     effects = f" and random effects of {listed(random)}" if random else ""
     text = (
         f"{_response(estimates)} ({frame.n} observations) was analysed with a "
-        f"{kind[0][0].lower()}{kind[0][1:]} ({family.name} distribution, {family.link.name} "
-        f"link) with {fixed}{effects}, fitted by {_how(estimates)}."
+        f"{kind[0][0].lower()}{kind[0][1:]} ({family.name.replace('_', ' ')} distribution, "
+        f"{family.link.name} link) with {fixed}{effects}, fitted by {_how(estimates)}."
     )
     if frame.n_dropped:
-        text += f" {frame.n_dropped} of {frame.n_given} rows were incomplete and left out."
+        text += f" Of {frame.n_given} rows, {frame.n_dropped} left out as incomplete."
     if terms:
         denominators = {
             "kenward-roger": ", with denominator degrees of freedom and standard errors after "
@@ -248,7 +249,7 @@ def code(estimates: Estimates, means: Sequence[str], *, source: str | None) -> s
     lines += [")"]
     lines += ["print(model.summary())", "print(model.anova())"]
     scale = "" if asked.family.link.name == "identity" else ', scale="response"'
-    lines += [f"print(model.emmeans({each!r}{scale}).letters())" for each in means]
+    lines += [f"print(model.emmeans({each!r}{scale}).letters(order='grid'))" for each in means]
     return "\n".join(lines)
 
 

@@ -17,8 +17,8 @@ from henderson.experiment.record import applied
 from henderson.formula.syntax_tree import parse_expression
 from henderson.inference import anova
 from henderson.marginal_means import MarginalMeans, emmeans
-from henderson.plots.cascade import cascade_of, plot_cascade
 from henderson.plots.design_diagram import plot_design
+from henderson.plots.steps import cascade_of, plot_cascade
 from henderson.report.contents import (
     Block,
     Code,
@@ -157,8 +157,9 @@ def _data_part(estimates: Estimates) -> Part:
     rows = [f"{frame.n} rows are used."]
     if frame.n_dropped:
         reasons = "; ".join(why_dropped(estimates))
+        are = "is" if frame.n_dropped == 1 else "are"
         rows = [
-            f"{frame.n} of {frame.n_given} rows are used; {frame.n_dropped} are left out "
+            f"{frame.n} of {frame.n_given} rows are used; {frame.n_dropped} {are} left out "
             f"({reasons})."
         ]
     header = ("Variable", "Kind", "Values", "Missing")
@@ -248,11 +249,7 @@ def _test_part(tests: object, test: str) -> Part:
     ddf = grid.rows[0][at]
     name = "F" if test == "F" else "χ²"
     header = tuple(name if title == "Statistic" else title for title in grid.header[:at])
-    drop = [i for i, title in enumerate(header) if title == "df2" and test != "F"]
-    keep = [i for i in range(at) if i not in drop]
-    made = Grid(
-        tuple(header[i] for i in keep), tuple(tuple(row[i] for i in keep) for row in grid.rows)
-    )
+    made = Grid(header, tuple(row[:at] for row in grid.rows))
     notes = (f"Denominator degrees of freedom: {ddf.title()}.",) if test == "F" else ()
     caption = "Type II tests of the terms of the fixed effects"
     return Part("tests", "Tests", (Table("tests", caption, made, notes),))
@@ -298,7 +295,7 @@ def _specs(estimates: Estimates) -> Iterator[str]:
 def _mean_part(found: Sequence[tuple[str, MarginalMeans]], wish: Wish) -> Part:
     blocks: list[Block] = []
     for number, (spec, means) in enumerate(found, start=1):
-        grid = grid_of(means.letters())
+        grid = grid_of(means.letters(order="grid"))
         of = listed(spec.replace("|", "within").split("*"))
         notes = (LETTERS_SAY, *means.notes)
         blocks.append(Table(f"means-{number}", f"Means of {of}", grid, notes))

@@ -123,7 +123,7 @@ def grid_of(table: object) -> Grid:
     """A native table as ready text: p-values as such, other numbers with common decimals.
 
     Estimates, standard errors and the ends of intervals share their decimals. Columns in which
-    nothing stands are left out.
+    nothing stands, or only infinite degrees of freedom, are left out.
     """
     found: Any = nw.from_native(table, eager_only=True)  # pyright: ignore
     columns = {name: found.get_column(name).to_list() for name in found.columns}
@@ -133,7 +133,7 @@ def grid_of(table: object) -> Grid:
     header, cells, labels = [], [], 0
     for name, values in columns.items():
         text = _text(name, values, decimals if values in shared else None)
-        if not any(text):
+        if not any(text) or set(text) == {"∞"}:
             continue
         if labels == len(header) and not _is_number(values):
             labels += 1
