@@ -34,6 +34,7 @@ from henderson.inference import (
 )
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.inference.sandwich import Kind as RobustKind
+from henderson.inference.score_sandwich import ScoreCovariance
 from henderson.inference.simulated_power import Extend, Test
 from henderson.inference.term_hypotheses import Convention, Type
 from henderson.marginal_means import MarginalMeans, emmeans, joint_tests
@@ -131,8 +132,8 @@ class FittedModel:
         return tables.covariance_matrix(self.estimates, component=component)
 
     def robust_vcov(
-        self, cluster: str | Sequence[str] | ArrayLike, *, kind: RobustKind = "CR2"
-    ) -> RobustCovariance:
+        self, cluster: str | Sequence[str] | ArrayLike, *, kind: RobustKind | None = None
+    ) -> RobustCovariance | ScoreCovariance:
         """Cluster-robust covariance, to give as `ddf`; see `inference.robust_vcov`."""
         return robust_vcov(self.estimates, cluster, kind=kind)
 

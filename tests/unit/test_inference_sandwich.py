@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.linalg import block_diag
+from scipy.stats import multivariate_normal
 
 import henderson as hd
 from henderson.errors import DataError, ModelError
-from henderson.inference import joint_test, robust_vcov
+from henderson.inference import RobustCovariance, joint_test, robust_vcov
+from henderson.inference.score_sandwich import cluster_scores
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,7 @@ def test_degrees_of_freedom_match_the_moments_of_a_quadratic_form(
 
 def test_cr2_is_unbiased_where_the_model_is_right(model: hd.FittedModel) -> None:
     robust = model.robust_vcov("g")
+    assert isinstance(robust, RobustCovariance)
     mean, _ = robust._shape(np.eye(4))
     assert_allclose(mean, model.estimates.vcov[:4, :4], rtol=1e-6, atol=1e-10)
 
@@ -141,5 +144,47 @@ def test_what_cannot_be_done_is_refused(model: hd.FittedModel) -> None:
         robust_vcov(model, np.zeros(44))
     data = {"y": [1, 2, 0, 4] * 3, "g": [1, 2, 3] * 4}
     counts = hd.fit("y ~ 1 + (1 | g)", data, family="poisson")
-    with pytest.raises(ModelError, match="poisson"):
-        robust_vcov(counts, "g")
+    with pytest.raises(ModelError, match=r'CR2 is for.*kind="CR1"'):
+        robust_vcov(counts, "g", kind="CR2")
+
+
+def test_scores_of_clusters_are_derivatives_of_their_log_likelihoods() -> None:
+    rng = np.random.default_rng(8)
+    g = np.repeat(np.arange(12), 5)
+    x = rng.normal(size=60)
+    y = 1 + x + rng.normal(size=12)[g] + rng.normal(size=60) * np.exp(0.3 * x)
+    spread = hd.fit("y ~ x + (1 | g)", {"y": y, "x": x, "g": g}, dispersion="~ x", method="ML")
+    estimates = spread.estimates
+    theta = estimates.location.terms[0].theta
+    dispersion = estimates.predictors["dispersion"].beta
+    psi = np.concatenate([estimates.location.beta, dispersion, theta])
+    X = np.column_stack([np.ones(60), x])
+
+    def log_likelihood(at: np.ndarray, rows: np.ndarray) -> float:
+        V = np.diag(np.exp(2.0 * X[rows] @ at[2:4])) + at[4] ** 2
+        return float(multivariate_normal.logpdf(y[rows], X[rows] @ at[:2], V))
+
+    scores = cluster_scores(estimates, g, 12)
+    for level in (0, 7):
+        rows = np.flatnonzero(g == level)
+        numeric = [
+            (log_likelihood(psi + h, rows) - log_likelihood(psi - h, rows)) / 2e-6
+            for h in 1e-6 * np.eye(5)
+        ]
+        assert_allclose(scores[level], numeric, rtol=1e-5, atol=1e-6)
+    robust = spread.robust_vcov("g", kind="CR0")
+    M = estimates.vcov_all
+    assert_allclose(robust.vcov, (M @ scores.T @ scores @ M)[:2, :2], rtol=1e-10)
+    larger = spread.robust_vcov("g")
+    assert_allclose(larger.vcov, robust.vcov * 12 / 11, rtol=1e-10)
+    assert larger.kind == "CR1"
+    table = spread.anova(ddf=robust)
+    assert_allclose(table["statistic"], spread.params["x"] ** 2 / robust.vcov[1, 1])
+
+
+def test_without_random_effects_it_is_the_sandwich_of_a_generalized_linear_model() -> None:
+    salamanders = hd.datasets.load("salamanders").astype({"mined": str})
+    model = hd.fit("count ~ mined + DOP", salamanders, family="poisson")
+    robust = model.robust_vcov(salamanders["site"], kind="CR0")
+    # sandwich::vcovCL(type = "HC0", cadjust = FALSE)
+    assert_allclose(robust.std_error, [0.1004903106, 0.3224804798, 0.0435997430], rtol=1e-6)

@@ -36,6 +36,8 @@ from henderson.estimation.matrices import (
     residual_covariance,
 )
 from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.inference.linear_functions import is_linear
+from henderson.inference.score_sandwich import ScoreCovariance, score_sandwich
 
 Kind = Literal["CR0", "CR1", "CR2"]
 KINDS = ("CR0", "CR1", "CR2")
@@ -124,32 +126,36 @@ class RobustCovariance:
 
 
 def robust_vcov(
-    model: Fitted | Estimates, cluster: str | Sequence[str] | ArrayLike, *, kind: Kind = "CR2"
-) -> RobustCovariance:
+    model: Fitted | Estimates,
+    cluster: str | Sequence[str] | ArrayLike,
+    *,
+    kind: Kind | None = None,
+) -> RobustCovariance | ScoreCovariance:
     """Cluster-robust covariance of the fixed effects, with degrees of freedom.
 
     Parameters
     ----------
     model
-        A fitted model with a Gaussian response and the identity link.
+        A fitted model; by maximum likelihood, unless linear.
     cluster
         A grouping factor of the model ("Subject", "Block:Variety"), any column of a table of
         which the model uses it, or one value for each row of the user's table. Every level of
         every random term must lie within one cluster.
     kind
-        "CR2" (bias-reduced), "CR1" (multiplied by m/(m − 1)), or "CR0".
+        "CR2" (bias-reduced), "CR1" (multiplied by m/(m − 1)), or "CR0". None is CR2 for linear
+        models and CR1, with normal tests, for others, which have no CR2.
 
     Returns
     -------
-    RobustCovariance
+    RobustCovariance or ScoreCovariance
         `vcov` (p, p) and `std_error` (p,) on the scale of the linear predictor. Give it as
         `ddf` to other methods for robust tests, means and intervals.
 
     Raises
     ------
     ModelError
-        For another family, clusters that random effects cross, fewer than two clusters, or a
-        kind that does not exist.
+        For clusters that random effects cross, fewer than two clusters, a kind that does not
+        exist or that the model does not have, or REML of a model that is not linear.
     DataError
         For clusters that are neither in the model nor one value a row.
 
@@ -169,19 +175,23 @@ def robust_vcov(
     [17.0]
     """
     estimates = estimates_of(model)
+    linear = is_linear(estimates)
+    if kind is None:
+        kind = "CR2" if linear else "CR1"
     if kind not in KINDS:
         raise ModelError(
             f"There is no robust covariance {kind!r}. {did_you_mean(str(kind), KINDS)}"
             f"Choose one of {', '.join(map(repr, KINDS))}."
         )
-    family = estimates.family
-    if not family.is_quadratic:
+    if kind == "CR2" and not linear:
         raise ModelError(
-            "The robust covariance is made for a Gaussian response with the identity link, and "
-            f"this model is {family.name} with the {family.link.name} link. Use bootstrap()."
+            "CR2 is for a Gaussian response with the identity link and one residual variance. "
+            'Use kind="CR1" with this model.'
         )
     codes, m = _cluster_codes(estimates, cluster)
     _refuse_crossing(estimates, codes, m)
+    if not linear:
+        return score_sandwich(estimates, codes, m, kind)
     return _sandwich(estimates, codes, m, kind)
 
 
@@ -302,7 +312,7 @@ def _named(estimates: Estimates, name: str) -> NDArray[np.generic]:
 
 
 def _refuse_crossing(estimates: Estimates, codes: NDArray[np.integer], m: int) -> None:
-    for term in estimates.location.terms:
+    for term in (t for each in estimates.predictors.values() for t in each.terms):
         of_level = np.zeros(term.design.n_levels, dtype=codes.dtype)
         of_level[term.design.codes] = codes
         crossing = of_level[term.design.codes] != codes
