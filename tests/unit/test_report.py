@@ -209,6 +209,21 @@ def test_behind_a_link_the_equation_has_it() -> None:
     assert equation(model.estimates).text()[:2] == ["severity | b ~ beta(μ, φ)", "logit(μ) = η"]
 
 
+def test_every_linear_predictor_with_a_formula_has_its_line() -> None:
+    model = hd.fit(
+        "count ~ spp + (1 | site)",
+        hd.datasets.load("salamanders"),
+        family="nbinom2",
+        zero_inflation="~ mined",
+    )
+    assert equation(model.estimates).text()[:4] == [
+        "count | b ~ zero inflated nbinom2(μ, φ)",
+        "log(μ) = η",
+        "η = β₀ + spp + b[site]",
+        "logit(zero inflation) = β₀ + mined",
+    ]
+
+
 def test_a_model_without_factors_has_no_means() -> None:
     model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
     names = [part.name for part in contents(model.estimates, PLAIN).parts]

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from henderson.estimation.estimates import Estimates, TermEstimates
+from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
 from henderson.report.contents import Equation, Piece
 from henderson.report.sources import SOURCES
 from henderson.report.summary import title
@@ -92,7 +92,11 @@ def equation(estimates: Estimates) -> Equation:
         drawn = _word(f"{family.name.replace('_', ' ')}{parameters}")
         lines.append((response, _sign("|"), _symbol("b"), _sign("~"), drawn))
         lines.append((_word(f"{family.link.name}(μ)"), _sign("="), _symbol("η")))
-    lines.append(_predictor(estimates))
+    lines.append((_symbol("η"), _sign("="), *_summands(estimates.location)))
+    for name in estimates.specification.others:
+        predictor, link = estimates.predictors[name], family.link_of(name).name
+        left = _word(f"{link}({name.replace('_', ' ')})")
+        lines.append((left, _sign("="), *_summands(predictor)))
     lines += [_random_line(term) for term in estimates.location.terms]
     sigma = residual_sd(estimates)
     found = dispersion_parameters(estimates)
@@ -116,19 +120,17 @@ def _sign(text: str) -> Piece:
     return Piece("operator", text)
 
 
-def _predictor(estimates: Estimates) -> tuple[Piece, ...]:
-    has_intercept = "(Intercept)" in estimates.location.fixed.terms
-    summands = [_symbol("β₀")] if has_intercept else []
-    summands += [_word(term) for term in fixed_terms(estimates)]
-    for term in estimates.location.terms:
+def _summands(predictor: PredictorEstimates) -> Iterator[Piece]:
+    """The right-hand side of a linear predictor."""
+    terms = predictor.fixed.terms
+    pieces = [_symbol("β₀") if term == "(Intercept)" else _word(term) for term in terms]
+    for term in predictor.terms:
         alone = term.design.effects == ("(Intercept)",)
-        summands.append(_symbol("b" if alone else "z′b", term.design.group))
-    if np.any(estimates.location.offset):
-        summands.append(_word("offset"))
-    pieces = [_symbol("η"), _sign("=")]
-    for i, each in enumerate(summands):
-        pieces += [_sign("+"), each] if i else [each]
-    return tuple(pieces)
+        pieces.append(_symbol("b" if alone else "z′b", term.design.group))
+    if np.any(predictor.offset):
+        pieces.append(_word("offset"))
+    for i, piece in enumerate(pieces):
+        yield from (_sign("+"), piece) if i else (piece,)
 
 
 def _random_line(term: TermEstimates) -> tuple[Piece, ...]:
