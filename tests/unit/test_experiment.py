@@ -9,7 +9,7 @@ import pytest
 
 import henderson as hd
 from henderson.datasets.catalogue import describe
-from henderson.experiment import Experiment
+from henderson.experiment import Experiment, Within
 from henderson.experiment.partitions import Partition, coarsest_within, covers, refines, same
 from tests.reference.corpus import Case, cases
 
@@ -57,6 +57,21 @@ def test_a_treatment_is_applied_to_the_largest_unit_within_which_it_is_constant(
     assert trt.replicates == (10, 10)
     assert day.role == "time"
     assert day.applied_to == ("row",)
+
+
+def test_repeated_measures_and_subsamples_are_told_apart() -> None:
+    pigs = hd.datasets.load("fecal_dm")
+    units, treatments = ["Room", "Pen", "Pig"], ["Trt", "Day"]
+    repeated = hd.describe_design(pigs, units=units, treatments=treatments)
+    assert repeated.repeated == Within("Pig", (3, 3))
+    assert repeated.subsampled is None
+    table = grid(pot=12, leaf=4)
+    table["trt"] = table["pot"] % 3
+    sampled = hd.describe_design(table, units="pot", treatments="trt")
+    assert sampled.repeated is None
+    assert sampled.subsampled == Within("pot", (4, 4))
+    blocks = hd.describe_design(hd.datasets.load("oats"), units="Block", treatments="Variety")
+    assert blocks.subsampled is None
 
 
 def test_crossed_units_are_counted_by_their_combinations() -> None:

@@ -1,7 +1,7 @@
 """The structure of an experiment, read from its data: units, treatments, concerns."""
 
 from henderson.experiment.reading import describe_design, experiment_of
-from henderson.experiment.record import Concern, Crossing, Experiment, Treatment, Unit
+from henderson.experiment.record import Concern, Crossing, Experiment, Treatment, Unit, Within
 from henderson.experiment.suggestion import Suggestion, suggest_model
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Suggestion",
     "Treatment",
     "Unit",
+    "Within",
     "describe_design",
     "experiment_of",
     "suggest_model",

@@ -51,6 +51,15 @@ class Roles:
     terms: tuple[Term, ...] | None
     residual: bool
 
+    @property
+    def repeated(self) -> Partition | None:
+        """The smallest unit within which time varies."""
+        time = self.time
+        if time is None:
+            return None
+        varies = (u for u in self.units if u.n < self.n and not refines(u, time))
+        return max(varies, key=lambda unit: unit.n, default=None)
+
     def is_random(self, unit: Partition) -> bool:
         """Whether the model has a random effect of a unit; without a formula, all have."""
         return self.terms is None or any(same(unit, term.groups) for term in self.terms)
@@ -119,11 +128,10 @@ def _left_out(roles: Roles) -> Iterator[Concern]:
             f"effect of {home.name}: its {between(home.sizes)} rows count as replicates of "
             f"{name} (pseudoreplication). Add (1 | {home.name}).",
         )
-    if roles.time is None:
+    finest = roles.repeated
+    if finest is None or roles.time is None or roles.is_random(finest):
         return
-    repeated = [u for u in roles.units if u.sizes[1] > 1 and not refines(u, roles.time)]
-    finest = max(repeated, key=lambda u: u.n, default=None)
-    if finest is None or roles.is_random(finest) or any(finest is u for u in missing):
+    if any(finest is unit for unit in missing):
         return
     yield Concern(
         "repeated measures left out",

@@ -25,8 +25,9 @@ from henderson.experiment.partitions import (
     refines,
     rows_alone,
     same,
+    span,
 )
-from henderson.experiment.record import Crossing, Experiment, Role, Treatment, Unit
+from henderson.experiment.record import Crossing, Experiment, Role, Treatment, Unit, Within
 from henderson.families import Family, family_named
 from henderson.formula import Formula, parse_formula
 from henderson.formula.expansion import expand_group
@@ -114,6 +115,7 @@ def describe_design(
     Fixed effects
       Trt  6 levels, applied to Pen: 10 for each level
       Day  3 times, varies from row to row: 180 for each time
+      Pig is measured at 3 times
     <BLANKLINE>
     Notes
       - Room has 2 levels, from which a variance is hardly known. The treatments vary within it,
@@ -347,9 +349,31 @@ def _record(
         units=tuple(units),
         crossings=tuple(_crossings(roles.units)),
         treatments=tuple(treatments),
+        repeated=_repeated(roles),
+        subsampled=_subsampled(roles, varying.values()),
         warnings=tuple(concerns(roles)),
         notes=tuple(questions(roles)),
     )
+
+
+def _repeated(roles: Roles) -> Within | None:
+    unit, time = roles.repeated, roles.time
+    return None if unit is None or time is None else Within(unit.name, counts(time, unit))
+
+
+def _subsampled(roles: Roles, varying: Collection[Partition]) -> Within | None:
+    """The smallest unit, where treatments are of units and rows in it are alike in all."""
+    ends = [
+        u for u in roles.units if not any(u is not v and refines(v, u) for v in roles.units)
+    ]
+    by_row = any(not any(refines(u, t) for u in ends) for t in roles.treatments.values())
+    if len(ends) != 1 or by_row or not roles.treatments:
+        return None
+    alike = ends[0].codes.astype(np.int64)
+    for each in varying:
+        alike = np.unique(alike * each.n + each.codes, return_inverse=True)[1]
+    low, high = span(np.bincount(alike))
+    return Within(ends[0].name, (low, high)) if high > 1 else None
 
 
 def _crossings(units: Sequence[Partition]) -> list[Crossing]:

@@ -91,12 +91,23 @@ class Crossing:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What there are several of in one kind of unit: times or rows, fewest and most."""
+
+    unit: str
+    each: tuple[int, int]
+
+
+@final
 @dataclass(frozen=True, slots=True, repr=False)
 class Experiment:
     """The structure of an experiment; prints as text.
 
-    `units` go from the largest to the smallest, without the rows themselves. `warnings` are
-    what is wrong or likely to be; `notes` what the table alone cannot tell.
+    `units` go from the largest to the smallest, without the rows themselves. `repeated` is the
+    smallest unit that is measured at several times; `subsampled` the one that has several rows
+    which neither treatment nor time tells apart. `warnings` are what is wrong or likely to be;
+    `notes` what the table alone cannot tell.
     """
 
     rows: int
@@ -104,6 +115,8 @@ class Experiment:
     units: tuple[Unit, ...]
     crossings: tuple[Crossing, ...]
     treatments: tuple[Treatment, ...]
+    repeated: Within | None = None
+    subsampled: Within | None = None
     warnings: tuple[Concern, ...] = ()
     notes: tuple[Concern, ...] = ()
 
@@ -167,6 +180,11 @@ def _lines(found: Experiment) -> Iterator[str]:
         width = max(len(each.name) for each in found.treatments) + 2
         for each in found.treatments:
             yield f"  {each.name:<{width}}{applied(each)}"
+    if found.repeated is not None:
+        yield f"  {found.repeated.unit} is measured at {between(found.repeated.each)} times"
+    if found.subsampled is not None:
+        each = between(found.subsampled.each)
+        yield f"  {found.subsampled.unit} has {each} subsamples, which nothing tells apart"
     for title, concerns in (("Warnings", found.warnings), ("Notes", found.notes)):
         if concerns:
             yield ""

@@ -183,7 +183,8 @@ _ROW = Unit("row", ("row",), 0, (1, 1))
 def _design(found: Experiment, kept: Sequence[Unit]) -> str:
     """What the design is called."""
     homes = _applied(found)
-    blocks = [u for u in kept if u.name not in homes and not _repeated(found, u)]
+    repeated = "" if found.repeated is None else found.repeated.unit
+    blocks = [u for u in kept if u.name not in homes and u.name != repeated]
     blocks = [u for u in blocks if any(u.name in v.inside for v in kept) or "row" in homes]
     places = [found.unit(name) for name in homes if name != "row"]
     crossed = [c for c in found.crossings if {*c.units} <= {u.name for u in kept}]
@@ -193,14 +194,14 @@ def _design(found: Experiment, kept: Sequence[Unit]) -> str:
     elif len(homes) > 1:
         name = "split plot" if len(homes) == 2 else "split-split plot"
     elif crossed and not homes.keys() - {"row"}:
-        return _with_more(found, kept, "crossed units")
+        return _with_more(found, "crossed units")
     elif blocks and homes:
         complete = all(_complete(found, block) for block in blocks)
         name = f"randomised {'complete' if complete else 'incomplete'} blocks"
-        return _with_more(found, kept, name)
+        return _with_more(found, name)
     else:
         name = "completely randomised"
-    return _with_more(found, kept, f"{name} in blocks" if blocks else name)
+    return _with_more(found, f"{name} in blocks" if blocks else name)
 
 
 def _complete(found: Experiment, block: Unit) -> bool:
@@ -215,28 +216,10 @@ def _complete(found: Experiment, block: Unit) -> bool:
     return size >= needed
 
 
-def _with_more(found: Experiment, kept: Sequence[Unit], name: str) -> str:
-    if found.time is not None and any(_repeated(found, u) for u in kept):
+def _with_more(found: Experiment, name: str) -> str:
+    if found.time is not None and found.repeated is not None:
         return f"{name}, repeated measures over {found.time.name}"
-    return f"{name}, with subsampling" if _subsampled(found, kept) else name
-
-
-def _repeated(found: Experiment, unit: Unit) -> bool:
-    """Whether time varies within a unit and it is the smallest such one."""
-    time = found.time
-    if time is None or unit.name in time.applied_to:
-        return False
-    return not any(unit.name in other.inside and not other.is_row for other in found.units)
-
-
-def _subsampled(found: Experiment, kept: Sequence[Unit]) -> list[Unit]:
-    """Units with several rows that no treatment tells apart."""
-    varies_by_row = any(
-        (found.unit(each.applied_to[0]) or _ROW).is_row for each in found.treatments
-    )
-    inner = {name for unit in kept for name in unit.inside}
-    ends = [unit for unit in kept if unit.name not in inner]
-    return [] if varies_by_row or len(ends) > 1 else [u for u in ends if u.rows[1] > 1]
+    return f"{name}, with subsampling" if found.subsampled is not None else name
 
 
 def _reasons(
@@ -295,11 +278,11 @@ def _unit_reason(unit: Unit, has_effect: bool) -> str:
 def _alternatives(
     found: Experiment, kept: Sequence[Unit], formula: str, spelled: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
-    time = found.time
-    repeated = [unit for unit in kept if _repeated(found, unit)]
-    if time is None or not repeated or time.levels < 3:
+    time, repeated = found.time, found.repeated
+    unit = next((u for u in kept if repeated is not None and u.name == repeated.unit), None)
+    if time is None or unit is None or time.levels < 3:
         return
-    unit, text = repeated[-1], spelled.get(time.name, quoted(time.name))
+    text = spelled.get(time.name, quoted(time.name))
     others = [each for each in kept if each is not unit]
     if not text.startswith("factor("):
         text = quoted(time.name)
