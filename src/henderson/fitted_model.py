@@ -273,6 +273,10 @@ class FittedModel:
         """Variances and correlations; see `report.tables.variance_components`."""
         return tables.variance_components(self.estimates)
 
+    def covariance_parameters(self) -> NativeTable:
+        """Correlations, ranges, decays; see `report.tables.covariance_parameters`."""
+        return tables.covariance_parameters(self.estimates)
+
     def random_effects(self) -> NativeTable:
         """Conditional modes and standard deviations; see `report.tables.random_effects`."""
         return tables.random_effects(self.estimates)

@@ -58,6 +58,7 @@ DELEGATES = {
     hd.FittedModel.cascade: cascade,
     hd.FittedModel.plot_cascade: plot_cascade,
     hd.FittedModel.variance_components: tables.variance_components,
+    hd.FittedModel.covariance_parameters: tables.covariance_parameters,
     hd.FittedModel.random_effects: tables.random_effects,
     hd.FittedModel.predict: predict,
     hd.FittedModel.residuals: residuals,

@@ -62,6 +62,9 @@ class HomogeneousDiagonal(CovarianceStructure):
     def canonical(self, theta: Vector, k: int) -> Vector:
         return np.abs(theta)
 
+    def natural(self, theta: Vector, k: int) -> dict[str, float]:
+        return {"sd": float(abs(theta[0]))}
+
 
 @lru_cache(maxsize=64)
 def _unit_diagonals(k: int) -> Blocks:

@@ -6,7 +6,7 @@ With distances dᵢⱼ between the points of effects i and j, a range φ, and x 
     gau   R = exp(−x²)
     mat   R = 2^(1−ν)/Γ(ν) x^ν K_ν(x),   ν the smoothness; ν = ½ is exp
 
-Parameters log φ and, where ν is estimated, log ν. 10⁻⁹ is added to the diagonal, relatively: a
+Parameters log φ (of `mat` another) and, where ν is estimated, log ν. 10⁻⁹ is added to the diagonal, relatively: a
 smooth process at close points is singular to rounding without it.
 
 Source: Stein (1999), Interpolation of Spatial Data, Springer, sections 2.7 and 2.10.
@@ -34,7 +34,7 @@ _FEW = 20  # of the smallest distances, always looked at for a start
 class Kernel(ABC):
     """A correlation as a function of distance."""
 
-    n_parameters: int = 1  # log φ first
+    n_parameters: int = 1  # that of the range first
 
     @abstractmethod
     def evaluate(self, distance: Vector, rho: Vector) -> tuple[Vector, Matrix]:
@@ -82,7 +82,10 @@ class GaussianKernel(Kernel):
 @final
 @dataclass(frozen=True, slots=True)
 class MaternKernel(Kernel):
-    """R = 2^(1−ν)/Γ(ν) x^ν K_ν(x); `smoothness` ν where it is given, else estimated."""
+    """R = 2^(1−ν)/Γ(ν) x^ν K_ν(x); `smoothness` ν where it is given, else estimated.
+
+    Parameters log(φ√(8ν)), the logarithm of where R is about 0.14 whatever ν is, and log ν.
+    """
 
     smoothness: float | None = None
 
@@ -104,7 +107,7 @@ class MaternKernel(Kernel):
 
     def evaluate(self, distance: Vector, rho: Vector) -> tuple[Vector, Matrix]:
         nu = self._smoothness(rho)
-        x = np.clip(distance * _inverse_range(rho), 1e-12, 700.0)
+        x = np.clip(distance * _inverse_range(rho) * np.sqrt(8.0 * nu), 1e-12, 700.0)
         front = (1.0 - nu) * np.log(2.0) - gammaln(nu) + nu * np.log(x) - x
         bessel, below = kve(nu, x), kve(nu - 1.0, x)
         near = ~np.isfinite(bessel)  # so near that R is 1
@@ -112,15 +115,18 @@ class MaternKernel(Kernel):
         slopes = [np.where(near, 0.0, np.exp(front + np.log(x * below)))]
         if self.smoothness is None:
             by_order = _bessel_slope(nu, x) - np.log(2.0) - psi(nu) + np.log(x)
-            slopes.append(np.where(near, 0.0, nu * R * by_order))
+            inside = abs(rho[1]) < _SMOOTHEST
+            by_smoothness = nu * R * by_order - 0.5 * slopes[0]
+            slopes.append(np.where(near | (not inside), 0.0, by_smoothness))
         return R, np.array(slopes)
 
     def range_at(self, distance: float, correlation: float) -> Vector:
-        log_range = np.log(-distance / np.log(correlation))  # that of ν = ½
-        return np.array([log_range, np.log(0.5)])[: self.n_parameters]
+        reach = -2.0 * distance / np.log(correlation)  # that of ν = ½
+        return np.log([reach, 0.5])[: self.n_parameters]
 
     def natural(self, rho: Vector) -> dict[str, float]:
-        return {"range": float(np.exp(rho[0])), "smoothness": self._smoothness(rho)}
+        nu = self._smoothness(rho)
+        return {"range": float(np.exp(rho[0]) / np.sqrt(8.0 * nu)), "smoothness": nu}
 
     def _smoothness(self, rho: Vector) -> float:
         if self.smoothness is not None:

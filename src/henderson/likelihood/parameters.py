@@ -149,7 +149,14 @@ def smallest_factors(blocks: Sequence[Blocks]) -> list[Vector]:
     `blocks` (g, k, k): the diagonal blocks of A = ZᵀWZ of each term.
     """
     means = [np.einsum("gkk->k", A) / max(len(A), 1) for A in blocks]
-    return [1e-6 / np.sqrt(np.maximum(mean, 1e-300)) for mean in means]
+    return [1e-6 / np.sqrt(observed_or_mean(mean)) for mean in means]
+
+
+def observed_or_mean(information: Vector) -> Vector:
+    """Information on each effect (k,); on one that no row has, the mean of the others."""
+    has = information > 0.0
+    mean = float(information[has].mean()) if has.any() else 1e-300
+    return np.where(has, information, mean)
 
 
 def flat(blocks: Sequence[Matrix]) -> Vector:

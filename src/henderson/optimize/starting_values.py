@@ -17,6 +17,7 @@ import numpy as np
 
 from henderson.arrays import Matrix, Vector
 from henderson.equations import MixedModelEquations
+from henderson.likelihood.parameters import observed_or_mean
 
 _WIDEST = 8  # effects beyond which only variances are estimated
 _MOST_COLUMNS = 100  # k²p up to which the fixed effects are taken out of the moments
@@ -88,7 +89,7 @@ class Moments:
                 into.append(matrix.ravel() if whole else matrix.diagonal())
             places.append(slice(stop, stop + sums[-1].size))
             stop = places[-1].stop
-            units.append(np.sqrt(len(A) / np.maximum(total.diagonal(), 1e-300)))
+            units.append(np.sqrt(len(A) / observed_or_mean(total.diagonal())))
         return cls(
             equations.moment_system(_WIDEST),
             np.concatenate([np.empty(0), *sums]),

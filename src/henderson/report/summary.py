@@ -1,7 +1,7 @@
 """A fitted model on one screen: what was fitted, how well, the estimates, how it ended."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -11,14 +11,15 @@ from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEs
 from henderson.report.criteria import aic, bic, deviance
 from henderson.report.layout import Grid, Section, decimals_for, numbers, p_value
 from henderson.report.tables import (
+    MOST_EFFECTS,
     coefficient_estimates,
     correlations,
     dispersion_parameters,
     has_correlations,
+    natural_parameters,
     residual_sd,
+    variance_in_common,
 )
-
-MOST_EFFECTS = 8  # of one random term; more are counted, not shown
 
 
 @final
@@ -134,7 +135,7 @@ def random_section(estimates: Estimates) -> Section | None:
     if not terms:
         return Section(lines=lines) if lines else None
     labels = [row for name, term in terms for row in variance_labels(name, term)]
-    variances = np.concatenate([np.diag(t.covariance)[:MOST_EFFECTS] for _, t in terms])
+    variances = np.concatenate([variances_shown(term) for _, term in terms])
     written = [row for _, term in terms for row in correlation_texts(term)]
     if sigma is not None:
         labels.append(("Residual", ""))
@@ -154,14 +155,38 @@ def random_section(estimates: Estimates) -> Section | None:
     return Section(
         "Random effects",
         Grid(tuple(header), rows, labels=2),
-        (f"Observations: {estimates.frame.n}; levels: {counted}", *lines),
+        (
+            f"Observations: {estimates.frame.n}; levels: {counted}",
+            *structure_lines(term for _, term in terms),
+            *lines,
+        ),
     )
+
+
+def variances_shown(term: TermEstimates) -> np.ndarray:
+    """One of many effects with one variance, else the first few."""
+    common = variance_in_common(term)
+    if common is not None:
+        return np.array([common])
+    return np.diag(term.covariance)[:MOST_EFFECTS]
+
+
+def structure_lines(terms: Iterable[TermEstimates]) -> Iterator[str]:
+    """What many effects with one variance have besides it: "field: exponential, range 3.1"."""
+    for term in terms:
+        if variance_in_common(term) is not None:
+            found = natural_parameters(term).items()
+            named = [f"{name} {value:.4g}" for name, value in found if name != "sd"]
+            yield f"{term.design.group}: {', '.join([term.structure.description, *named])}"
 
 
 def variance_labels(name: str, term: TermEstimates) -> Iterator[tuple[str, str]]:
     """Group and effect of each variance shown; the group once."""
     effects = term.design.effects
     of = "" if name == "location" else f" ({name})"
+    if variance_in_common(term) is not None:
+        yield term.design.group + of, f"{term.structure.keyword} ({len(effects)} effects)"
+        return
     for i, effect in enumerate(effects[:MOST_EFFECTS]):
         more = len(effects) - MOST_EFFECTS
         shown = f"{effect} (and {more} more)" if i == MOST_EFFECTS - 1 and more > 0 else effect
@@ -170,6 +195,9 @@ def variance_labels(name: str, term: TermEstimates) -> Iterator[tuple[str, str]]
 
 def correlation_texts(term: TermEstimates) -> Iterator[str]:
     """For each effect shown, its correlations with those before."""
+    if variance_in_common(term) is not None:
+        yield ""
+        return
     together = correlations(term) if has_correlations(term) else None
     for i in range(min(len(term.design.effects), MOST_EFFECTS)):
         before = [] if together is None else together[i, :i]

@@ -16,6 +16,8 @@ from henderson.inference.linear_functions import (
 from henderson.prediction import NativeTable
 from henderson.report.named_matrix import NamedMatrix
 
+MOST_EFFECTS = 8  # of one random term; more are counted, not shown
+
 
 def coefficient_estimates(
     estimates: Estimates, ddf: str | DegreesOfFreedom | None = None
@@ -164,7 +166,9 @@ def variance_components(estimates: Estimates) -> NativeTable:
         `correlation`. A row with no `term2` is a variance and its root. A row with one is a
         pair: `variance` is then their covariance, `correlation` is that over the product of
         the standard deviations (not a number where one of them is 0), `sd` is not a number.
-        The last row is the group "Residual" where there is one residual variance.
+        The last row is the group "Residual" where there is one residual variance. More than
+        eight effects with one variance in common are one row, without pairs: see
+        `covariance_parameters`.
     """
     rows: list[tuple[Any, ...]] = [
         (name, term.design.group, *row)
@@ -177,6 +181,43 @@ def variance_components(estimates: Estimates) -> NativeTable:
         rows.append(("location", "Residual", None, None, sigma**2, sigma, np.nan))
     header = ("component", "group", "term", "term2", "variance", "sd", "correlation")
     return estimates.frame.table(_columns(header, rows))
+
+
+def covariance_parameters(estimates: Estimates) -> NativeTable:
+    """The parameters of structured random effects: standard deviations, correlations, ranges.
+
+    Returns
+    -------
+    table
+        `component` (the linear predictor), `group`, `structure` ("ar1", "exp"), `parameter`
+        ("sd", "correlation", "range", "decay", "smoothness", "loading 1 on 1"), `estimate`;
+        standard deviations and loadings on the scale of the linear predictor, ranges in units
+        of the coordinates, decays per unit of time. No rows for "us" and "diag", which
+        `variance_components` says all about.
+    """
+    rows = [
+        (name, term.design.group, term.structure.keyword, parameter, value)
+        for name, predictor in estimates.predictors.items()
+        for term in predictor.terms
+        for parameter, value in natural_parameters(term).items()
+    ]
+    header = ("component", "group", "structure", "parameter", "estimate")
+    return estimates.frame.table(_columns(header, rows))
+
+
+def natural_parameters(term: TermEstimates) -> dict[str, float]:
+    """The parameters of a term's structure by name, on the scale of its linear predictor."""
+    structure, k = term.structure, term.design.n_effects
+    T = structure.factor(term.theta, k)
+    size = float(np.sum(T**2))
+    unit = float(np.sqrt(np.trace(term.covariance) / size)) if size > 0.0 else 1.0
+    return structure.natural(structure.scaled(term.theta, k, unit), k)
+
+
+def variance_in_common(term: TermEstimates) -> float | None:
+    """The one variance of many effects; None for few effects or several variances."""
+    sd = natural_parameters(term).get("sd") if term.design.n_effects > MOST_EFFECTS else None
+    return None if sd is None else sd**2
 
 
 def random_effects(estimates: Estimates) -> NativeTable:
@@ -251,6 +292,10 @@ def correlations(term: TermEstimates) -> np.ndarray:
 def _variances_and_pairs(term: TermEstimates) -> Iterator[tuple[Any, ...]]:
     """Rows of `variance_components` from `term` on."""
     effects, covariance = term.design.effects, term.covariance
+    common = variance_in_common(term)
+    if common is not None:
+        yield term.structure.keyword, None, common, np.sqrt(common), np.nan
+        return
     for effect, variance in zip(effects, np.diag(covariance), strict=True):
         yield effect, None, variance, np.sqrt(variance), np.nan
     if has_correlations(term):
