@@ -1,4 +1,4 @@
-"""Effects at places, in grids, of relatives and of few dimensions, against V written in full."""
+"""Effects at places, in grids, of relatives, of few dimensions: against V written in full."""
 
 from collections.abc import Callable
 

@@ -6,8 +6,8 @@ With distances dᵢⱼ between the points of effects i and j, a range φ, and x 
     gau   R = exp(−x²)
     mat   R = 2^(1−ν)/Γ(ν) x^ν K_ν(x),   ν the smoothness; ν = ½ is exp
 
-Parameters log φ (of `mat` another) and, where ν is estimated, log ν. 10⁻⁹ is added to the diagonal, relatively: a
-smooth process at close points is singular to rounding without it.
+Parameters log φ (of `mat` another) and, where ν is estimated, log ν. 10⁻⁹ is added to the
+diagonal, relatively: a smooth process at close points is singular to rounding without it.
 
 Source: Stein (1999), Interpolation of Spatial Data, Springer, sections 2.7 and 2.10.
 """
