@@ -1,7 +1,7 @@
 """Linear and generalized linear mixed models: fit, check, test, compare, report."""
 
 from henderson import datasets, families, plots
-from henderson.diagnostics import check, influence, separated, vif
+from henderson.diagnostics import check, influence, separated, suggest_family, vif
 from henderson.errors import (
     DataError,
     FormulaError,
@@ -48,6 +48,7 @@ __all__ = [
     "separated",
     "simulate_residuals",
     "stated_model",
+    "suggest_family",
     "suggest_model",
     "tidy",
     "to_latex",

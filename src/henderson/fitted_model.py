@@ -11,7 +11,16 @@ from scipy.sparse import csr_array, dia_array
 
 from henderson.arrays import Matrix, Vector
 from henderson.design.model_frame import PerRow
-from henderson.diagnostics import Influence, ModelCheck, check, influence, separated, vif
+from henderson.diagnostics import (
+    Influence,
+    ModelCheck,
+    autocorrelation,
+    check,
+    influence,
+    separated,
+    variogram,
+    vif,
+)
 from henderson.diagnostics.quantile_residuals import Condition
 from henderson.estimation import matrices
 from henderson.estimation.estimates import Estimates
@@ -44,12 +53,15 @@ from henderson.marginal_means.means import RandomEffects
 from henderson.marginal_means.reference_grid import At
 from henderson.marginal_means.specs import Names
 from henderson.plots import (
+    plot_autocorrelation,
     plot_correlations,
     plot_effects,
+    plot_profiles,
     plot_random_effects,
     plot_random_quantiles,
     plot_residuals,
     plot_shrinkage,
+    plot_variogram,
 )
 from henderson.plots.design_diagram import plot_design
 from henderson.plots.steps import cascade, plot_cascade
@@ -449,6 +461,29 @@ class FittedModel:
         """Coefficients that separation makes infinite; see `diagnostics.separated`."""
         return separated(self.estimates)
 
+    def autocorrelation(
+        self,
+        time: str | ArrayLike,
+        *,
+        by: str | ArrayLike | None = None,
+        lags: int = 10,
+        kind: ResidualKind = "pearson",
+    ) -> NativeTable:
+        """Of residuals by positions apart in time; see `diagnostics.autocorrelation`."""
+        return autocorrelation(self.estimates, time, by=by, lags=lags, kind=kind)
+
+    def variogram(
+        self,
+        x: str | ArrayLike,
+        y: str | ArrayLike | None = None,
+        *,
+        by: str | ArrayLike | None = None,
+        bins: int = 12,
+        kind: ResidualKind = "pearson",
+    ) -> NativeTable:
+        """Differences of residuals by distance; see `diagnostics.variogram`."""
+        return variogram(self.estimates, x, y, by=by, bins=bins, kind=kind)
+
     # ---- pictures --------------------------------------------------------------------------
 
     def plot_effects(
@@ -488,6 +523,35 @@ class FittedModel:
     def plot_correlations(self, term: str | None = None) -> "Figure":
         """Correlations of the random effects of a level; see `plots.plot_correlations`."""
         return plot_correlations(self.estimates, term)
+
+    def plot_profiles(
+        self, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
+    ) -> "Figure":
+        """Profile traces, straight where Wald intervals do; see `plots.plot_profiles`."""
+        return plot_profiles(self.estimates, parameters, level=level)
+
+    def plot_autocorrelation(
+        self,
+        time: str | ArrayLike,
+        *,
+        by: str | ArrayLike | None = None,
+        lags: int = 10,
+        kind: ResidualKind = "pearson",
+    ) -> "Figure":
+        """Autocorrelation of the residuals; see `plots.plot_autocorrelation`."""
+        return plot_autocorrelation(self.estimates, time, by=by, lags=lags, kind=kind)
+
+    def plot_variogram(
+        self,
+        x: str | ArrayLike,
+        y: str | ArrayLike | None = None,
+        *,
+        by: str | ArrayLike | None = None,
+        bins: int = 12,
+        kind: ResidualKind = "pearson",
+    ) -> "Figure":
+        """Differences of residuals by distance; see `plots.plot_variogram`."""
+        return plot_variogram(self.estimates, x, y, by=by, bins=bins, kind=kind)
 
     # ---- the matrices of the theory --------------------------------------------------------
 

@@ -5,7 +5,14 @@ import inspect
 import pytest
 
 import henderson as hd
-from henderson.diagnostics import check, influence, separated, vif
+from henderson.diagnostics import (
+    autocorrelation,
+    check,
+    influence,
+    separated,
+    variogram,
+    vif,
+)
 from henderson.experiment import experiment_of
 from henderson.inference import (
     anova,
@@ -20,12 +27,15 @@ from henderson.inference import (
 )
 from henderson.marginal_means import emmeans, joint_tests
 from henderson.plots import (
+    plot_autocorrelation,
     plot_correlations,
     plot_effects,
+    plot_profiles,
     plot_random_effects,
     plot_random_quantiles,
     plot_residuals,
     plot_shrinkage,
+    plot_variogram,
 )
 from henderson.plots.steps import cascade, plot_cascade
 from henderson.prediction import predict, residuals
@@ -64,6 +74,11 @@ DELEGATES = {
     hd.FittedModel.residuals: residuals,
     hd.FittedModel.simulate: simulate,
     hd.FittedModel.simulate_residuals: simulate_residuals,
+    hd.FittedModel.autocorrelation: autocorrelation,
+    hd.FittedModel.variogram: variogram,
+    hd.FittedModel.plot_autocorrelation: plot_autocorrelation,
+    hd.FittedModel.plot_variogram: plot_variogram,
+    hd.FittedModel.plot_profiles: plot_profiles,
     hd.FittedModel.check: check,
     hd.FittedModel.influence: influence,
     hd.FittedModel.vif: vif,

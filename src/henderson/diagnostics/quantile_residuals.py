@@ -21,8 +21,9 @@ from henderson.design import ModelFrame
 from henderson.design.columns import Variable, read_array
 from henderson.design.factors import Factor, factorize
 from henderson.errors import DataError, ModelError, did_you_mean
+from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
-from henderson.inference.refitting import refit
+from henderson.inference.refitting import Refits
 from henderson.prediction import all_predictors, check_choice, residuals
 from henderson.simulation import draw_predictor
 
@@ -191,18 +192,20 @@ def _against_refits(
     """y − μ̂ at the conditional modes, against the same of fits to draws."""
     zeros: list[int] = []
     squares: list[float] = []
+    refits = Refits.of(estimates)
 
     def of_refits() -> Iterator[Vector]:
         for drawn in _drawn(estimates, n, condition, rng):
-            fit = refit(estimates, y=drawn)
+            fit = refits.fit(drawn)
             zeros.append(int(np.count_nonzero(_summed(drawn, group) == 0.0)))
             squares.append(float(np.sum(residuals(fit, kind="pearson") ** 2)))
             yield _summed(residuals(fit), group)
 
     e = _summed(residuals(estimates), group)
-    found = against_draws(
-        e, of_refits(), np.zeros(e.size), discrete=estimates.family.discrete, rng=rng
-    )
+    with single_blas_thread():
+        found = against_draws(
+            e, of_refits(), np.zeros(e.size), discrete=estimates.family.discrete, rng=rng
+        )
     return replace(
         found,
         fitted=fitted,

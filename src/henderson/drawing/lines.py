@@ -245,7 +245,7 @@ def draw_profile(
                 float(np.interp(end, zeta, value)), color=ACCENT, linewidth=1.0, linestyle=":"
             )
     ax.plot(value, zeta, color=INK, linewidth=1.6, marker="o", ms=2.5)
-    ax.set(xlabel=xlabel, ylabel="ζ (signed root of the lost deviance)", title=title)
+    ax.set(xlabel=xlabel, ylabel="ζ", title=title)
     return ax
 
 
@@ -300,7 +300,9 @@ def draw_variogram(table: Drawable, *, title: str = "", ax: Axes | None = None) 
     size = 12.0 + 60.0 * columns["pairs"] / columns["pairs"].max()
     ax.plot(columns["distance"], columns["semivariance"], color=INK, linewidth=1.0)
     ax.scatter(columns["distance"], columns["semivariance"], s=size, color=INK)
-    ax.set(xlabel="Distance", ylabel="Semivariance of residuals", title=title, ylim=(0.0, None))
+    ax.margins(y=0.15)
+    ax.set(xlabel="Distance", ylabel="Semivariance of residuals", title=title)
+    ax.set_ylim(bottom=0.0)
     return ax
 
 

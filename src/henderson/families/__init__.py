@@ -7,6 +7,7 @@ from henderson.families.betabinomial import BetaBinomial
 from henderson.families.binomial import Binomial
 from henderson.families.compois import ConwayMaxwellPoisson
 from henderson.families.exponential import Exponential
+from henderson.families.family_table import family_table
 from henderson.families.gamma import Gamma
 from henderson.families.gaussian import Gaussian
 from henderson.families.genpois import GeneralizedPoisson
@@ -58,4 +59,5 @@ __all__ = [
     "ZeroInflated",
     "ZeroOrPositive",
     "family_named",
+    "family_table",
 ]

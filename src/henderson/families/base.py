@@ -1,16 +1,21 @@
 """What a family is: a conditional distribution of y given its linear predictors."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from henderson import _core
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
+from henderson.families.density_table import plot_family
 from henderson.families.response import Response
 from henderson.links import InverseLink, Link, link_named
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _NO_CONSTANTS = np.zeros(0)
 
@@ -181,6 +186,31 @@ class Family(ABC):
     def observed(self, response: Response) -> Vector:
         """The observations on the scale of the mean: y, or y / size where it counts trials."""
         return response.y
+
+    def plot(
+        self,
+        mu: float | Sequence[float] | None = None,
+        *,
+        size: int = 10,
+        **parameters: float | Sequence[float],
+    ) -> "Figure":
+        """Densities of some distributions of the family, or probabilities of its counts.
+
+        Parameters
+        ----------
+        mu
+            Means, before any zeros that are not of the counts; by default that at η = 0.
+        size
+            Trials, where the family counts successes.
+        **parameters
+            One value or several of the other parameters, on their own scale: dispersion=,
+            shape=, zero_inflation=. A curve for each combination.
+
+        Returns
+        -------
+        matplotlib Figure
+        """
+        return plot_family(self, mu=mu, size=size, parameters=parameters)
 
     @abstractmethod
     def variance(self, eta: Matrix, size: Vector) -> Vector:

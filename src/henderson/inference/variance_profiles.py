@@ -132,6 +132,42 @@ def profile_variances(
     )
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class VarianceProfiles:
+    """ζ of the standard deviations of a fit by maximum likelihood, as a curve."""
+
+    best: Estimates
+    linear: "_LinearModel | None"
+
+    @classmethod
+    def of(cls, best: Estimates) -> "VarianceProfiles":
+        """Of a fit by maximum likelihood."""
+        return cls(best, _LinearModel.of(best) if is_linear(best) else None)
+
+    @property
+    def standard_deviations(self) -> tuple[str, ...]:
+        """Their names; "sigma" among them in the linear model."""
+        return tuple(each.name for each in _parameters(self.best) if len(each.pair) < 2)
+
+    def trace(self, name: str, z: float, points: int) -> tuple[Vector, Vector]:
+        """Values between the ends where |ζ| is z, and ζ there; (points,)."""
+        which = next(each for each in _parameters(self.best) if each.name == name)
+        estimate = which.estimate(self.best)
+        linear, smallest, unit = self.linear, 0.0, 0.1
+        if linear is None:
+            lost = _by_structure(self.best, which)
+        else:
+            lost, unit = linear.lost(which), linear.unit
+            smallest = linear.least_that_counts(which)
+        with single_blas_thread():
+            lower, upper = _ends_of_sd(lost, estimate, unit, z, smallest)
+            upper = upper if np.isfinite(upper) else 10.0 * max(estimate, unit)
+            first = max(lower, smallest, 1e-3 * upper)
+            values = np.linspace(first, upper, points)
+            return values, np.array([_zeta(lost, v, v - estimate) for v in values])
+
+
 def _parameters(estimates: Estimates) -> list[_Parameter]:
     linear = is_linear(estimates)
     out = []
