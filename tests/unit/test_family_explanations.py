@@ -14,10 +14,13 @@ NAMES = [*FAMILIES, "zero_inflated_nbinom2", "truncated_poisson", "hurdle_poisso
 @pytest.mark.parametrize("name", NAMES)
 def test_densities_add_up_to_one(name: str) -> None:
     family = family_named(name)
-    given = {"dispersion": 4.0} if name == "beta" else {}  # with finite ends
+    given = (
+        {"dispersion": 4.0} if "beta" in name and name != "betabinomial" else {}
+    )  # with finite ends
     table = density_table(family, mu=None, size=10, parameters=given)
-    y, density = table["y"], table["density"]
-    total = density.sum() if family.discrete else np.trapezoid(density, y)
+    curve = ~table["is_mass"]
+    total = table["density"][table["is_mass"]].sum()
+    total += np.trapezoid(table["density"][curve], table["y"][curve])
     assert 0.94 < total < 1.01  # a hundredth, and a cell, are left out
 
 
@@ -62,6 +65,9 @@ RESPONSES = {
     "shares": (RNG.beta(2.0, 3.0, 100), "beta"),
     "positive": (RNG.gamma(2.0, 3.0, 100), "gamma"),
     "narrow": (RNG.normal(50.0, 2.0, 100), "gaussian"),
+    "less than poisson": (RNG.binomial(12, 0.8, 200), "compois"),
+    "amounts with zeros": (np.append(RNG.gamma(2.0, 3.0, 90), np.zeros(10)), "tweedie"),
+    "shares with ends": (np.append(RNG.beta(2.0, 3.0, 95), np.ones(5)), "ordbeta"),
     "real": (RNG.normal(size=100), "gaussian"),
 }
 
@@ -105,7 +111,16 @@ def test_heavy_tails_and_exact_ends_are_named() -> None:
     found = hd.suggest_family({"y": rng.standard_t(2.0, 300)}, "y")
     assert "heavy" in found.candidates[1].reason
     y = np.append(rng.beta(2.0, 2.0, 50), [0.0, 1.0])
+    assert hd.suggest_family({"y": y}, "y").family == "ordbeta"
     assert "moves them in" in repr(hd.suggest_family({"y": y}, "y"))
+    y = np.append(rng.gamma(2.0, 3.0, 50), [0.0, 0.0])
+    assert hd.suggest_family({"y": y}, "y").family == "tweedie"
+
+
+def test_counts_that_vary_less_than_a_poisson_have_a_family() -> None:
+    y = np.random.default_rng(1).binomial(12, 0.8, 300)
+    found = hd.suggest_family({"y": y.astype(float)}, "y")
+    assert found.family == "compois"
 
 
 def test_a_column_that_is_not_there_is_refused() -> None:

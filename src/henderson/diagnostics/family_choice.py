@@ -8,7 +8,6 @@ import numpy as np
 
 from henderson.arrays import Vector
 from henderson.design import ModelFrame, model_frame
-from henderson.families import FAMILIES
 from henderson.formula import parse_formula
 from henderson.prediction import NativeTable
 
@@ -139,6 +138,7 @@ def _counts(y: Vector) -> tuple[str, Iterator[Candidate]]:
         f"whole numbers from {y.min():g} to {y.max():g}, mean {mean:.3g}, variance "
         f"{ratio:.3g} times that, {zeros} zeros of {y.size}"
     )
+    underdispersed = ratio < 1.0 - 3.0 * np.sqrt(2.0 / max(y.size - 1, 1))
     overdispersed = ratio > 1.0 + 3.0 * np.sqrt(2.0 / max(y.size - 1, 1))
     phi = mean**2 / (variance - mean) if overdispersed else np.inf
     share = (phi / (phi + mean)) ** phi if overdispersed else np.exp(-mean)
@@ -152,6 +152,8 @@ def _counts(y: Vector) -> tuple[str, Iterator[Candidate]]:
                 f"There are no zeros where about {y.size * share:.3g} would be expected: if "
                 "they could not be observed, the distribution is cut off.",
             )
+        elif underdispersed:
+            yield Candidate("compois", "Counts that vary less than a Poisson's.")
         if overdispersed:
             yield Candidate(
                 "nbinom2",
@@ -173,7 +175,7 @@ def _counts(y: Vector) -> tuple[str, Iterator[Candidate]]:
             "Right only if covariates and random effects explain the extra variance."
             if overdispersed
             else "The variance is no larger than the mean."
-            + (" It is smaller: standard errors will be too large." if ratio < 0.7 else ""),
+            + (" It is smaller: standard errors will be too large." if underdispersed else ""),
         )
         if mean > 100.0:
             yield Candidate("gaussian", "Large counts; the logarithm or the root as response.")
@@ -187,6 +189,9 @@ def _shares(y: Vector) -> tuple[str, Iterator[Candidate]]:
 
     def candidates() -> Iterator[Candidate]:
         if ends:
+            yield Candidate(
+                "ordbeta", "Shares where 0 and 1 occur: one predictor moves values and ends."
+            )
             yield Candidate(
                 "binomial",
                 "If these are successes out of known trials: give them as success/trials.",
@@ -216,8 +221,7 @@ def _positive(y: Vector) -> tuple[str, Iterator[Candidate]]:
 
     def candidates() -> Iterator[Candidate]:
         if zeros:
-            if "tweedie" in FAMILIES:
-                yield Candidate("tweedie", "Amounts that can be exactly zero.")
+            yield Candidate("tweedie", "Amounts that can be exactly zero.")
             yield Candidate(
                 "gaussian",
                 "With zeros, the families of positive values do not apply. Or two models: "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from henderson.drawing.style import ACCENT, GUIDE, INK, MARKERS, PALETTE, new_axes
+from henderson.drawing.style import ACCENT, DASHES, GUIDE, INK, MARKERS, PALETTE, new_axes
 from henderson.drawing.table_columns import Drawable, as_text, columns_of, distinct
 
 if TYPE_CHECKING:
@@ -306,28 +306,20 @@ def draw_variogram(table: Drawable, *, title: str = "", ax: Axes | None = None) 
     return ax
 
 
-def draw_lines(
+def draw_densities(
     table: Drawable,
-    x: str,
-    y: str,
-    by: str,
     *,
-    stems: bool = False,
-    xlabel: str = "",
-    ylabel: str = "",
+    xlabel: str = "y",
+    ylabel: str = "Density",
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """A line for each level of `by`; stems for what has only whole values.
+    """A curve for each distribution, and stems where single values have a probability.
 
     Parameters
     ----------
     table
-        With `x`, `y`, `by`.
-    x, y, by
-        Names of these columns.
-    stems
-        Whether values are points with lines below them.
+        With `y`, `density`, `is_mass` and `distribution`.
     xlabel, ylabel, title
         What to write.
     ax
@@ -337,20 +329,34 @@ def draw_lines(
     -------
     Axes
     """
-    columns = columns_of(table, [x, y, by])
+    columns = columns_of(table, ["y", "density", "is_mass", "distribution"])
     ax = new_axes(size=(4.2, 3.2))[1][0] if ax is None else ax
-    groups = distinct(columns[by])
-    for i, group in enumerate(groups):
-        here, colour = columns[by] == group, PALETTE[i % len(PALETTE)]
-        at, height = columns[x][here], columns[y][here]
-        if stems:
-            shift = 0.18 * (i - (len(groups) - 1) / 2.0)
-            ax.vlines(at + shift, 0.0, height, color=colour, linewidth=1.2)
+    names = distinct(columns["distribution"])
+    apart = 0.18 if columns["is_mass"].all() else 0.0
+    for i, name in enumerate(names):
+        here, colour = columns["distribution"] == name, PALETTE[i % len(PALETTE)]
+        curve, mass = here & ~columns["is_mass"], here & columns["is_mass"]
+        if curve.any():
             ax.plot(
-                at + shift, height, MARKERS[i % len(MARKERS)], color=colour, ms=3, label=group
+                columns["y"][curve],
+                columns["density"][curve],
+                color=colour,
+                linestyle=DASHES[i % len(DASHES)],
+                linewidth=1.6,
+                label=name,
             )
-        else:
-            ax.plot(at, height, color=colour, linewidth=1.6, label=group)
-    ax.set(xlabel=xlabel or x, ylabel=ylabel or y, title=title, ylim=(0.0, None))
+        if mass.any():
+            at = columns["y"][mass] + apart * (i - (len(names) - 1) / 2.0)
+            ax.vlines(at, 0.0, columns["density"][mass], color=colour, linewidth=1.2)
+            ax.plot(
+                at,
+                columns["density"][mass],
+                MARKERS[i % len(MARKERS)],
+                color=colour,
+                ms=3,
+                label=None if curve.any() else name,
+            )
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.set_ylim(bottom=0.0)
     ax.legend(frameon=False, fontsize="small")
     return ax

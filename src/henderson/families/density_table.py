@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Vector
-from henderson.drawing.lines import draw_lines
+from henderson.drawing.lines import draw_densities
 from henderson.drawing.style import new_axes
 from henderson.errors import ModelError, did_you_mean
 from henderson.families.response import Response
@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 Drawn: TypeAlias = Any  # a Family, whose module has a plot() of this one
 
 _SYMBOLS = {"location": "μ", "dispersion": "φ", "shape": "shape", "zero_inflation": "π"}
-_USUAL = {"dispersion": 1.0, "shape": 5.0, "zero_inflation": 0.2}
+_USUAL = {"dispersion": 1.0, "zero_inflation": 0.2}
+_USUAL_LOG_SHAPE = 5.0
+_LABELS = {
+    (True, True): "Probability",
+    (False, True): "Density, and probability of single values",
+    (False, False): "Density",
+}
 _POINTS = 240
 _TAIL = 5e-4
 _TAIL_OF_CURVES = 5e-3
 _MOST_COUNTS = 400
+_NEAR, _SOME = 1e-12, 1e-4  # a jump of the distribution function over so little
 
 
 def density_table(
@@ -37,8 +44,8 @@ def density_table(
 ) -> dict[str, NDArray[Any]]:
     """Densities, or probabilities of counts, over the range of each distribution.
 
-    A distribution for each combination of the values given. Columns: `y`, `density` and
-    `distribution`, the parameters in words.
+    A distribution for each combination of the values given. Columns: `y`, `density`,
+    `is_mass` (where that is a probability) and `distribution`, the parameters in words.
     """
     values = {"location": mu, **parameters}
     for name in values:
@@ -63,14 +70,10 @@ def plot_family(
     """The densities of `density_table`; stems for counts. See `Family.plot`."""
     table = density_table(family, mu=mu, size=size, parameters=parameters)
     figure, (ax,) = new_axes(size=(4.4, 3.2))
-    draw_lines(
+    draw_densities(
         table,
-        "y",
-        "density",
-        "distribution",
-        stems=family.discrete,
         xlabel=f"y of {size} trials" if family.counts_trials else "y",
-        ylabel="Probability" if family.discrete else "Density",
+        ylabel=_LABELS[bool(table["is_mass"].all()), bool(table["is_mass"].any())],
         title=family.name,
         ax=ax,
     )
@@ -79,8 +82,10 @@ def plot_family(
 
 def _listed(family: Drawn, name: str, given: float | Sequence[float] | None) -> list[float]:
     if given is None:
-        middle = float(family.link_of(name).mean(np.zeros(1))[0])
-        return [_USUAL.get(name, middle)]
+        link = family.link_of(name)
+        if name == "shape" and link.name == "log":
+            return [_USUAL_LOG_SHAPE]
+        return [_USUAL.get(name, float(link.mean(np.zeros(1))[0]))]
     return np.atleast_1d(np.asarray(given, dtype=np.float64)).tolist()
 
 
@@ -94,12 +99,13 @@ def _one(family: Drawn, values: tuple[float, ...], size: int) -> dict[str, NDArr
             f"The {family.name} family has no distribution with {_in_words(family, values)}. "
             "Give values within its range."
         )
-    y = _range(family, eta, sizes)
+    y, is_mass = _range(family, eta, sizes)
     response = Response.of(y, np.full(y.size, sizes[0]))
     log_density = family.log_density(response, np.repeat(eta, y.size, axis=0)).value
     return {
         "y": y,
         "density": np.exp(log_density),
+        "is_mass": is_mass,
         "distribution": np.full(y.size, _in_words(family, values), dtype=object),
     }
 
@@ -111,14 +117,28 @@ def _in_words(family: Drawn, values: tuple[float, ...]) -> str:
     )
 
 
-def _range(family: Drawn, eta: NDArray[np.float64], size: Vector) -> Vector:
-    """Where the distribution is, but for a thousandth of counts, a hundredth of others."""
+def _range(
+    family: Drawn, eta: NDArray[np.float64], size: Vector
+) -> tuple[Vector, NDArray[np.bool_]]:
+    """Where the distribution is, but for a thousandth of counts, a hundredth of others.
+
+    And which of these are points with a probability: all of counts, the ends of some others.
+    """
     if family.counts_trials:
-        return np.arange(size[0] + 1.0)
-    low, high = (
-        float(family.quantile(np.array([p]), size, eta)[0]) for p in (_TAIL, 1 - _TAIL)
-    )
+        y = np.arange(size[0] + 1.0)
+        return y, np.ones(y.size, dtype=bool)
+    tail = _TAIL if family.discrete else _TAIL_OF_CURVES
+    ends = (np.array([p]) for p in (tail, 1.0 - tail))
+    low, high = (float(family.quantile(p, size, eta)[0]) for p in ends)
     if family.discrete:
-        step = max(1.0, np.ceil((high - low) / _MOST_COUNTS))
-        return np.arange(low, high + 1.0, step)
-    return np.linspace(low, high, _POINTS + 1)[1:]  # not at 0, where a density can be infinite
+        y = np.arange(low, high + 1.0, max(1.0, np.ceil((high - low) / _MOST_COUNTS)))
+        return y, np.ones(y.size, dtype=bool)
+
+    def below(y: float) -> float:
+        return float(family.cdf(np.array([y]), size, eta)[0])
+
+    masses = [end for end in (0.0, 1.0) if below(end) - below(end - _NEAR) > _SOME]
+    grid = np.linspace(low, high, _POINTS + 1)[1:]  # not at 0, where a density can be infinite
+    grid = grid[~np.isin(grid, masses)]
+    y = np.concatenate([grid, masses])
+    return y, np.arange(y.size) >= grid.size

@@ -1,8 +1,11 @@
 """The families one can fit, as a table."""
 
 import inspect
+import re
 
 from henderson.families.registry import FAMILIES
+
+_LINKS = re.compile(r"Links?:")
 
 
 def family_table() -> dict[str, list[str]]:
@@ -27,10 +30,10 @@ def family_table() -> dict[str, list[str]]:
     }
     for name, family in FAMILIES.items():
         paragraphs = (inspect.getdoc(family) or "").split("\n\n")
-        moments = " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+        moments = next((p for p in paragraphs if p.startswith("E(y")), "")
         columns["family"].append(name)
         columns["what"].append(" ".join(paragraphs[0].split()))
-        columns["moments"].append(moments.partition("Links:")[0].strip())
+        columns["moments"].append(_LINKS.split(" ".join(moments.split()))[0].strip())
         columns["links"].append(", ".join(family.links))
         columns["dispersion"].append(family.dispersion_label)
     return columns
