@@ -85,7 +85,7 @@ def test_every_candidate_can_be_fitted(kind: str) -> None:
     y, _ = RESPONSES[kind]
     data = {"y": y.astype(float), "g": np.arange(y.size) % 10}
     for each in hd.suggest_family(data, "y").candidates:
-        if "divided by 100" in each.arguments:
+        if "response" in each.arguments:  # another one than this
             continue
         inflated = {"zero_inflation": "~ 1"} if "zero_inflation" in each.arguments else {}
         model = hd.fit("y ~ 1 + (1 | g)", data, family=each.family, **inflated)  # pyright: ignore

@@ -194,7 +194,8 @@ def _shares(y: Vector) -> tuple[str, Iterator[Candidate]]:
             )
             yield Candidate(
                 "binomial",
-                "If these are successes out of known trials: give them as success/trials.",
+                "If these are successes out of known trials.",
+                'with the response "success/trials"',
             )
         yield Candidate(
             "beta",
