@@ -197,15 +197,14 @@ def _shares(y: Vector) -> tuple[str, Iterator[Candidate]]:
                 "If these are successes out of known trials.",
                 'with the response "success/trials"',
             )
-        yield Candidate(
-            "beta",
-            "Shares between 0 and 1."
-            + (
-                " Exact 0 and 1 are not among its values: (y (n − 1) + 0.5) / n moves them in."
-                if ends
-                else ""
-            ),
-        )
+        if ends:
+            yield Candidate(
+                "beta",
+                "Exact 0 and 1 are not among its values; (y (n − 1) + 0.5) / n moves them in.",
+                "with the response moved in",
+            )
+        else:
+            yield Candidate("beta", "Shares between 0 and 1.")
         yield Candidate("gaussian", "Where shares stay away from 0 and 1.")
 
     return seen, candidates()

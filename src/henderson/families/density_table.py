@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -40,7 +40,7 @@ def density_table(
     *,
     mu: float | Sequence[float] | None,
     size: int,
-    parameters: dict[str, float | Sequence[float]],
+    parameters: Mapping[str, float | Sequence[float]],
 ) -> dict[str, NDArray[Any]]:
     """Densities, or probabilities of counts, over the range of each distribution.
 
@@ -65,7 +65,7 @@ def plot_family(
     *,
     mu: float | Sequence[float] | None,
     size: int,
-    parameters: dict[str, float | Sequence[float]],
+    parameters: Mapping[str, float | Sequence[float]],
 ) -> Figure:
     """The densities of `density_table`; stems for counts. See `Family.plot`."""
     table = density_table(family, mu=mu, size=size, parameters=parameters)
