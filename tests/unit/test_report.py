@@ -255,6 +255,16 @@ def test_word_gets_headings_tables_and_pictures(oats: hd.FittedModel, tmp_path: 
     assert "descr=" in ZipFile(path).read("word/document.xml").decode()
 
 
+def test_what_is_not_installed_is_said_before_anything_is_computed(
+    oats: hd.FittedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("henderson.optional.find_spec", lambda name: None)
+    with pytest.raises(hd.MissingDependencyError, match=r"henderson\[report\]"):
+        oats.report(tmp_path / "report.html")
+    with pytest.raises(hd.MissingDependencyError, match="great_tables"):
+        hd.to_latex(oats.anova())
+
+
 def test_another_kind_of_file_is_refused(oats: hd.FittedModel, tmp_path: Path) -> None:
     with pytest.raises(hd.ModelError, match=r"'report\.pdf'.*\.html"):
         oats.report(tmp_path / "report.pdf")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LETTER = 0.08  # inches, of a level below the axis
 _DODGE = 0.55  # of the distance between two levels, that curves share
 _CLASSES = ((0.001, "p < 0.001"), (0.01, "p < 0.01"), (0.05, "p < 0.05"), (np.inf, "p ≥ 0.05"))
 _BLUES = ("#08519c", "#4292c6", "#9ecae1", "#f7f7f7")
@@ -116,12 +117,10 @@ def draw_mean_panels(
     if colour is not None:
         wide = 0.34 if "letters" in columns else 0.16  # inches a mean, for its letters
         each = max(each, 0.75 + wide * len(columns[x]) / len(found))
-    figure, axes = new_axes(
-        len(found),
-        columns=4,
-        size=(max(each, 3.4 if len(found) == 1 else 2.2), 3.2),
-        share_y=True,
-    )
+    width = max(each, 3.4 if len(found) == 1 else 2.2)
+    figure, axes = new_axes(len(found), columns=4, size=(width, 3.2), share_y=True)
+    written = sum(len(as_text(level)) for level in distinct(columns[x]))
+    crowded = written * _LETTER > width - 0.6
     for ax, key in zip(axes, found, strict=True):
         here = np.array([not panels or each == key for each in keys or [()] * len(columns[x])])
         draw_means(
@@ -134,6 +133,9 @@ def draw_mean_panels(
             or title,
             ax=ax,
         )
+        if crowded:
+            for label in ax.get_xticklabels():
+                label.set(rotation=30, ha="right", rotation_mode="anchor")
         legend = ax.get_legend()
         if legend is not None and ax is not axes[-1]:
             legend.remove()

@@ -3,7 +3,6 @@
 from io import BytesIO
 from typing import Any
 
-from henderson.optional import need
 from henderson.report.contents import (
     Block,
     Code,
@@ -20,7 +19,6 @@ WIDEST = 6.3  # inches between the margins
 
 def document(contents: Contents) -> bytes:
     """The report as .docx, with headings, tables and pictures that Word can restyle."""
-    need("docx", extra="report", purpose="Writing a Word document")
     from datetime import datetime  # noqa: PLC0415
 
     from docx import Document  # noqa: PLC0415

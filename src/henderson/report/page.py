@@ -4,7 +4,6 @@ from base64 import b64encode
 from html import escape
 from importlib.resources import files
 
-from henderson.optional import need
 from henderson.report.contents import (
     Block,
     Code,
@@ -24,7 +23,6 @@ MARKS = {"fine": "Fine", "note": "Note", "problem": "Problem"}
 
 def page(contents: Contents) -> str:
     """The whole page, the same for the same contents."""
-    need("jinja2", extra="report", purpose="Writing a report")
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
 
     templates = files("henderson.report") / "templates"

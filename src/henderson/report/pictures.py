@@ -4,7 +4,6 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from henderson.optional import need
 from henderson.report.contents import Picture
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ def picture(
 
     Without the user's own styles, without dates, and with identifiers that do not change.
     """
-    need("matplotlib", extra="report", purpose="A report")
     import matplotlib as mpl  # noqa: PLC0415
     from matplotlib import pyplot as plt  # noqa: PLC0415
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.optional import need
 from henderson.report.document import document
 from henderson.report.page import page
 from henderson.report.parts import Wish, contents
 
-KINDS = (".html", ".docx")
+KINDS = {".html": ("jinja2", "great_tables"), ".docx": ("docx",)}  # and what they need
 
 
 def write_report(
@@ -69,6 +70,8 @@ def write_report(
             f"A report cannot be written as {path.name!r}. Give a name that ends in .html, for "
             "a page, or .docx, for a Word document."
         )
+    for package in ("matplotlib", *KINDS[kind]):
+        need(package, extra="report", purpose="A report")
     listed = (means,) if isinstance(means, str) else means
     wish = Wish(title, listed, source, draws=n, seed=rng, png=kind == ".docx")
     found = contents(estimates_of(model), wish)
