@@ -192,9 +192,9 @@ class FittedModel:
         """Tests of each term, within groups; see `marginal_means.joint_tests`."""
         return joint_tests(self.estimates, by=by, at=at, ddf=ddf, component=component)
 
-    def drop1(self) -> NativeTable:
+    def drop1(self, *, component: str = "location") -> NativeTable:
         """Likelihood ratio tests of single terms; see `inference.drop1`."""
-        return drop1(self.estimates)
+        return drop1(self.estimates, component=component)
 
     def profile_intervals(
         self, coefficients: str | Sequence[str] | None = None, *, level: float = 0.95

@@ -41,6 +41,7 @@ SAME_FIXED_EFFECTS = {"sleep_corr_reml"}
 NO_SHARES = {"machines_us", "webworms_poisson"}  # performance loses contrasts, and gives 1
 # emmeans gives a fit by ML the tests of REML, and does not scale Kenward and Roger's F.
 NO_JOINT_TESTS = {"machines_us", "ergostool_ml", "exam_slope", "bond", "kfert_fixed_lm"}
+NO_DROP1 = {"kfert_fixed_lm"}  # an F-test there
 VARIANCES = ("sd_", "cor_", "sigma")
 
 
@@ -104,6 +105,16 @@ def selected(name: str, raw: Record) -> Record:
             row["model term"]: [row["df1"], row["F.ratio"]]
             for row in joint
             if row["model term"] != "(confounded)"
+        }
+    dropped = [
+        row
+        for row in raw.get("drop1_chisq", {}).get("rows", [])
+        if row.get("LRT", row.get("scaled dev.")) is not None
+    ]
+    if dropped and name not in NO_DROP1:
+        out["drop1"] = {
+            row["term"]: [shortened(row["LRT"]), row.get("npar", row.get("Df"))]
+            for row in dropped
         }
     ratio = raw.get("lrt_vs", {})
     if "table" in ratio and name not in SAME_FIXED_EFFECTS:

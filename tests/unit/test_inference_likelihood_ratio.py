@@ -119,3 +119,29 @@ def test_a_refit_to_the_same_response_is_the_same_fit() -> None:
     other = sleep().assign(Reaction=at.response.y[::-1])
     fresh = hd.fit("Reaction ~ Days + (Days | Subject)", other)
     assert_allclose(refit(at, y=at.response.y[::-1]).log_likelihood, fresh.llf, rtol=1e-10)
+
+
+def test_terms_of_the_dispersion_and_the_zeros_are_dropped_as_models_without_them_are() -> None:
+    salamanders = hd.datasets.load("salamanders")
+    formulas = {"dispersion": "~ mined", "zero_inflation": "~ mined"}
+
+    def fitted(**others: str) -> hd.FittedModel:
+        return hd.fit("count ~ mined + (1 | site)", salamanders, family="nbinom2", **others)
+
+    whole = fitted(**formulas)
+    for component in formulas:
+        table = whole.drop1(component=component)
+        assert list(table["term"]) == ["<none>", "mined"]
+        smaller = fitted(**{**formulas, component: "~ 1"})
+        assert_allclose(table["log_likelihood"][1], smaller.llf, atol=1e-5)
+        compared = hd.compare(smaller, whole)
+        assert_allclose(compared["p_value"][1], table["p_value"][1], rtol=1e-4)
+        assert compared["reference"][1] == "χ²(1)"
+
+
+def test_models_of_the_dispersion_must_be_nested_too() -> None:
+    salamanders = hd.datasets.load("salamanders")
+    one = hd.fit("count ~ mined", salamanders, family="nbinom2", dispersion="~ mined")
+    other = hd.fit("count ~ mined + spp", salamanders, family="nbinom2", dispersion="~ DOP")
+    table = hd.compare(one, other)
+    assert table["reference"][1] == "no test: fixed effects of the dispersion not nested"

@@ -25,6 +25,7 @@ from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.inference.linear_functions import component_named
 from henderson.inference.refitting import refit, with_columns
 from henderson.inference.term_hypotheses import TermHypotheses
 from henderson.likelihood.fixed_basis import FixedBasis
@@ -150,13 +151,16 @@ def likelihood_ratio(smaller: Estimates, larger: Estimates) -> LikelihoodRatio:
     )
 
 
-def drop1(model: Fitted | Estimates) -> NativeTable:
+def drop1(model: Fitted | Estimates, *, component: str = "location") -> NativeTable:
     """Likelihood ratio tests of the terms that no other term contains.
 
     Parameters
     ----------
     model
         A fitted model; refitted by ML, since X changes.
+    component
+        The linear predictor whose terms are left out: "location", "dispersion",
+        "zero_inflation".
 
     Returns
     -------
@@ -179,8 +183,9 @@ def drop1(model: Fitted | Estimates) -> NativeTable:
     """
     estimates = estimates_of(model)
     whole = by_ml(estimates)
-    own = coefficients_of(estimates, "location")
-    hypotheses = TermHypotheses.of(estimates, estimates.vcov[own, own])
+    fixed = component_named(whole, component).fixed
+    own = coefficients_of(estimates, component)
+    hypotheses = TermHypotheses.of(estimates, estimates.vcov[own, own], component)
     columns: dict[str, list[Any]] = {
         "term": ["<none>"],
         "df": [0],
@@ -192,7 +197,8 @@ def drop1(model: Fitted | Estimates) -> NativeTable:
     for place, term in enumerate(hypotheses.terms):
         if hypotheses.is_contained(place):
             continue
-        fit = refit(whole, fixed=with_columns(whole.location.fixed, hypotheses.without(place)))
+        others = with_columns(fixed, hypotheses.without(place))
+        fit = refit(whole, fixed=others, component=component)
         test = likelihood_ratio(fit, whole)
         columns["term"].append(term)
         columns["df"].append(test.df)
@@ -233,10 +239,10 @@ def by_ml(estimates: Estimates) -> Estimates:
     )
 
 
-def _spans(larger: Estimates, smaller: Estimates) -> bool:
+def _spans(larger: Estimates, smaller: Estimates, component: str = "location") -> bool:
     """Whether the columns of one model's X are combinations of the other's."""
-    Q = FixedBasis.of(larger.location.fixed.matrix).Q
-    X = smaller.location.fixed.matrix
+    Q = FixedBasis.of(larger.predictors[component].fixed.matrix).Q
+    X = smaller.predictors[component].fixed.matrix
     scale = np.sqrt(np.mean(X**2, axis=0))
     left = X - Q @ (Q.T @ X / len(X))
     return bool(np.all(np.abs(left).max(axis=0, initial=0.0) <= 1e-6 * scale))
@@ -254,8 +260,10 @@ def _not_nested(smaller: Estimates, larger: Estimates) -> str:
     """Why the smaller model is no special case of the larger; empty if it is one."""
     if smaller.family != larger.family:
         return "no test: different families or links"
-    if not _spans(larger, smaller):
-        return "no test: fixed effects not nested"
+    for name in smaller.predictors:
+        if not _spans(larger, smaller, name):
+            of = "" if name == "location" else f" of the {name}"
+            return f"no test: fixed effects{of} not nested"
     if not np.allclose(smaller.location.offset, larger.location.offset):
         return "no test: different offsets"
     for name, each in smaller.predictors.items():

@@ -109,14 +109,7 @@ def profile_intervals(
     estimates = estimates_of(model)
     z = normal_quantile(level)
     names = list(estimates.location.fixed.names)
-    chosen = [coefficients] if isinstance(coefficients, str) else coefficients
-    chosen = names if chosen is None else list(chosen)
-    for name in chosen:
-        if name not in names:
-            raise ModelError(
-                f"There is no coefficient {name!r}. {did_you_mean(name, names)}"
-                f"Coefficients: {', '.join(names)}."
-            )
+    chosen = chosen_names("coefficient", coefficients, names)
     best = by_ml(estimates)
     profiles = [Profile(best, names.index(name)) for name in chosen]
     return estimates.frame.table(
@@ -127,6 +120,25 @@ def profile_intervals(
             "upper": [each.end(z) for each in profiles],
         }
     )
+
+
+def chosen_names(what: str, asked: str | Sequence[str] | None, known: list[str]) -> list[str]:
+    """The names asked for, all where None.
+
+    Raises
+    ------
+    ModelError
+        For a name that is not known.
+    """
+    chosen = [asked] if isinstance(asked, str) else asked
+    chosen = known if chosen is None else list(chosen)
+    for name in chosen:
+        if name not in known:
+            raise ModelError(
+                f"There is no {what} {name!r} to profile. {did_you_mean(str(name), known)}"
+                f"Known: {', '.join(known) or 'none'}."
+            )
+    return chosen
 
 
 def step_to(zeta: Callable[[float], float], z: float, farthest: float) -> float:

@@ -24,6 +24,7 @@ def refit(
     y: Vector | None = None,
     fixed: FixedDesign | None = None,
     offset: Vector | None = None,
+    component: str = "location",
 ) -> Estimates:
     """Estimate again, reading no data and analysing no formula.
 
@@ -36,9 +37,11 @@ def refit(
     y : (n,) array
         Another response, on the scale of `estimates.response.y`.
     fixed
-        Another X for the location.
+        Another X for a linear predictor.
     offset : (n,) array
-        Another offset of the location.
+        Another offset of it.
+    component
+        Which linear predictor that is.
 
     Returns
     -------
@@ -52,15 +55,13 @@ def refit(
         old = estimates.response
         estimates = replace(estimates, response=Response.of(y, old.size, old.weight))
     if fixed is not None or offset is not None:
-        location = estimates.location
-        location = replace(
-            location,
-            fixed=location.fixed if fixed is None else fixed,
-            offset=location.offset if offset is None else offset,
+        own = estimates.predictors[component]
+        own = replace(
+            own,
+            fixed=own.fixed if fixed is None else fixed,
+            offset=own.offset if offset is None else offset,
         )
-        estimates = replace(
-            estimates, predictors={**estimates.predictors, location.name: location}
-        )
+        estimates = replace(estimates, predictors={**estimates.predictors, component: own})
     design = design_of(estimates)
     restricted, control = specification.method == "REML", FitControl()
     with single_blas_thread():

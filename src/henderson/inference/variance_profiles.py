@@ -23,14 +23,13 @@ from henderson.arrays import Vector
 from henderson.covariance import CovarianceStructure
 from henderson.covariance.unstructured import Unstructured
 from henderson.equations import MixedModelEquations
-from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.constrained_structures import FixedCorrelation, FixedScale
 from henderson.inference.likelihood_ratio import by_ml
 from henderson.inference.linear_functions import is_linear
-from henderson.inference.profiling import step_to
+from henderson.inference.profiling import chosen_names, step_to
 from henderson.inference.refitting import design_of, refit
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood
@@ -110,15 +109,7 @@ def profile_variances(
     estimates = estimates_of(model)
     z = normal_quantile(level)
     known = {each.name: each for each in _parameters(estimates)}
-    chosen = [parameters] if isinstance(parameters, str) else parameters
-    chosen = list(known) if chosen is None else list(chosen)
-    for name in chosen:
-        if name not in known:
-            raise ModelError(
-                f"There is no variance parameter {name!r} to profile. "
-                f"{did_you_mean(name, list(known))}"
-                f"Parameters: {', '.join(known) or 'none'}."
-            )
+    chosen = chosen_names("variance parameter", parameters, list(known))
     best = by_ml(estimates)
     linear = _LinearModel.of(best) if is_linear(best) else None
     found = [_interval(best, linear, known[name], z) for name in chosen]
