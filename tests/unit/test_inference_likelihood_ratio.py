@@ -1,6 +1,7 @@
 """Likelihood ratio tests: which models can be compared, and by what distribution."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,9 +124,9 @@ def test_a_refit_to_the_same_response_is_the_same_fit() -> None:
 
 def test_terms_of_the_dispersion_and_the_zeros_are_dropped_as_models_without_them_are() -> None:
     salamanders = hd.datasets.load("salamanders")
-    formulas = {"dispersion": "~ mined", "zero_inflation": "~ mined"}
+    formulas: dict[str, Any] = {"dispersion": "~ mined", "zero_inflation": "~ mined"}
 
-    def fitted(**others: str) -> hd.FittedModel:
+    def fitted(**others: Any) -> hd.FittedModel:  # noqa: ANN401
         return hd.fit("count ~ mined + (1 | site)", salamanders, family="nbinom2", **others)
 
     whole = fitted(**formulas)

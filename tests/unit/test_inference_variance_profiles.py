@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
@@ -128,3 +129,14 @@ def test_names_that_are_no_parameters_are_refused() -> None:
     model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
     with pytest.raises(ModelError, match=r"no variance parameter 'sd_Batch'.*sigma"):
         profile_variances(model, "sd_Batch")
+
+
+def test_where_a_variance_of_zero_is_likely_no_correlation_is_refused() -> None:
+    herds = hd.datasets.load("cbpp").assign(x=lambda d: d["period"].astype(int))
+    formula = "cbind(incidence, size - incidence) ~ x + (x | herd)"
+    model = hd.fit(formula, herds, family="binomial")
+    without = hd.fit(formula.replace("(x |", "(1 |"), herds, family="binomial")
+    # Without slopes the deviance rises by less than 3.84, and so for any correlation.
+    assert without.deviance - model.deviance < 2.5
+    table = pd.DataFrame(model.profile_variances("cor_(Intercept).x|herd"))
+    assert (table["lower"][0], table["upper"][0]) == (-1.0, 1.0)  # as confint() of lme4 has it

@@ -62,7 +62,8 @@ class FixedCorrelation(CovarianceStructure):
     """An unstructured covariance with one correlation held at `value`.
 
     In T, lower triangular with the pair's rows first, the second row is s (r, √(1 − r²)): θ has
-    s in the place of its two elements.
+    one element in the place of its two. The pair's scales are squares of their elements: with
+    the sign of a scale that of the correlation would change.
     """
 
     base: CovarianceStructure  # unstructured, ordered with the pair first
@@ -89,11 +90,13 @@ class FixedCorrelation(CovarianceStructure):
     def _without(self, theta: Vector) -> Vector:
         """θ without the element below the first scale; the second scale is the root of both."""
         out = np.delete(theta, 1)
-        out[self.k - 1] = np.hypot(theta[1], theta[self.k])
+        out[0] = np.sqrt(np.abs(theta[0]))
+        out[self.k - 1] = np.sqrt(np.hypot(theta[1], theta[self.k]))
         return out
 
     def _whole(self, theta: Vector) -> Vector:
-        s = theta[self.k - 1]
+        s = theta[self.k - 1] ** 2
         whole = np.insert(theta, 1, self.value * s)
+        whole[0] = theta[0] ** 2
         whole[self.k] = np.sqrt(1.0 - self.value**2) * s
         return whole
