@@ -138,5 +138,5 @@ def test_where_a_variance_of_zero_is_likely_no_correlation_is_refused() -> None:
     without = hd.fit(formula.replace("(x |", "(1 |"), herds, family="binomial")
     # Without slopes the deviance rises by less than 3.84, and so for any correlation.
     assert without.deviance - model.deviance < 2.5
-    table = pd.DataFrame(model.profile_variances("cor_(Intercept).x|herd"))
+    table = pd.DataFrame(model.profile_variances("cor_x.(Intercept)|herd"))
     assert (table["lower"][0], table["upper"][0]) == (-1.0, 1.0)  # as confint() of lme4 has it
