@@ -223,6 +223,25 @@ def test_modes_are_in_order_with_their_intervals(sleep: hd.FittedModel) -> None:
     assert_allclose(points_of(ax.lines[1])[0], np.sort(days["mode"]))
 
 
+def test_the_places_of_a_field_are_one_panel_and_one_influence_of_each_row() -> None:
+    rng = np.random.default_rng(1)
+    row, col = np.indices((8, 6)).reshape(2, -1)
+    near = 0.8 ** np.abs(row[:, None] - row) * 0.6 ** np.abs(col[:, None] - col)
+    y = 5.0 + np.linalg.cholesky(near) @ rng.normal(size=48) + 0.3 * rng.normal(size=48)
+    trial = {"y": y, "v": rng.permutation(np.repeat(list("abcd"), 12)), "row": row, "col": col}
+    model = hd.fit("y ~ v + (ar1(row):ar1(col) | 1)", trial)
+    (ax,) = model.plot_random_effects().axes
+    assert len(ax.get_yticks()) == 48
+    with pytest.raises(hd.ModelError, match="two levels"):
+        model.plot_random_quantiles()
+    keep = np.arange(48) != 3
+    V = np.linalg.inv(model.V[np.ix_(keep, keep)])
+    X = model.X[keep]
+    beta = np.linalg.solve(X.T @ V @ X, X.T @ V @ y[keep])
+    assert_allclose(model.influence().deleted_beta[3], beta, rtol=1e-9)
+    assert "levels" not in {each.topic for each in model.check(n=0).findings}
+
+
 def test_standardized_modes_have_unit_variance_where_the_model_holds() -> None:
     rng = np.random.default_rng(4)
     g = np.repeat(np.arange(400), 4)

@@ -179,12 +179,13 @@ def _data(estimates: Estimates) -> Iterator[Finding]:
                 "Combinations of levels are empty, or a variable occurs twice.",
             )
         for term in predictor.terms:
-            if term.design.n_levels < _FEW_LEVELS:
+            # A field, or many times, in one level: its effects are what varies.
+            if max(term.design.n_levels, term.design.n_effects) < _FEW_LEVELS:
                 yield Finding(
                     "levels",
                     "note",
-                    f"{term.design.group} has {term.design.n_levels} levels: its variance is "
-                    "hardly known.",
+                    f"{term.design.term.text} has few levels ({term.design.n_levels}): its "
+                    "variance is hardly known.",
                     "If it is not the unit of a treatment, a fixed effect says as much.",
                 )
 

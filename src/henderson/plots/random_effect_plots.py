@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TALLEST = 9.0  # inches
+_MOST_PANELS = 9  # of one term
 
 
 def mode_intervals(model: Fitted | Estimates, *, level: float = 0.95) -> NativeTable:
@@ -85,7 +86,7 @@ def mode_quantiles(model: Fitted | Estimates) -> NativeTable:
     Raises
     ------
     ModelError
-        For a model without random effects that vary.
+        For a model without random effects that vary between two levels or more.
     """
     estimates = estimates_of(model)
     parts: list[dict[str, Any]] = []
@@ -104,8 +105,8 @@ def mode_quantiles(model: Fitted | Estimates) -> NativeTable:
                 parts.append({k: [v] * int(seen.sum()) for k, v in names.items()} | pairs)
     if not parts:
         raise ModelError(
-            "Every random effect of this model has an estimated variance of 0, so there are no "
-            "quantiles of modes to compare. See variance_components()."
+            "No random effect of this model has two levels or more and a variance above 0, so "
+            "there are no quantiles of modes to compare. See variance_components()."
         )
     return estimates.frame.table(
         {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -187,6 +188,7 @@ def plot_random_effects(model: Fitted | Estimates, *, level: float = 0.95) -> "F
     ['Subject: (Intercept)', 'Subject: Days']
     """
     columns = columns_of(mode_intervals(model, level=level))
+    _join_many_effects(columns)
     panels = list(_panels(columns))
     most = max(int(here.sum()) for _, here in panels)
     height = min(_TALLEST, 1.0 + 0.16 * min(most, 60))
@@ -352,6 +354,18 @@ def _several(estimates: Estimates, group: str | None) -> TermEstimates:
         "No random term has several effects that could be correlated. "
         "Such a term is (x | group)."
     )
+
+
+def _join_many_effects(columns: dict[str, Any]) -> None:
+    """Effects of a term with very many, such as places of a field, become levels of one."""
+    for group in dict.fromkeys(columns["group"].tolist()):
+        here = columns["group"] == group
+        if len(set(columns["term"][here].tolist())) > _MOST_PANELS:
+            pairs = zip(columns["level"][here], columns["term"][here], strict=True)
+            columns["level"] = columns["level"].astype(object)
+            columns["term"] = columns["term"].astype(object)
+            columns["level"][here] = [f"{level} {term}" for level, term in pairs]
+            columns["term"][here] = "effects"
 
 
 def _panels(columns: dict[str, Any]) -> Iterator[tuple[str, Any]]:
