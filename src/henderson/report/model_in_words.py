@@ -241,6 +241,8 @@ def code(estimates: Estimates, means: Sequence[str], *, source: str | None) -> s
     }
     if frame.weights is not None and asked.weights is None:
         options["weights"] = "...  # one a row, given as an array"
+    if asked.matrices:
+        options["matrices"] = f"...  # a dict of {', '.join(asked.matrices)}"
     if frame.offset_is_array:
         options["offset"] = "...  # one a row, given as an array"
     given += [f"{name}={value}" for name, value in options.items() if value is not None]
