@@ -20,7 +20,7 @@ from henderson.estimation.prediction_error import prediction_variance
 from henderson.families import Response
 from henderson.formula.syntax_tree import parse_expression
 
-Kind = Literal["response", "link"]
+Kind = Literal["response", "link", "probabilities"]
 Interval = Literal["confidence", "prediction"]
 ResidualKind = Literal["response", "pearson", "deviance"]
 NativeTable: TypeAlias = Any  # a table of the user's own kind
@@ -50,7 +50,8 @@ def predict(
         A table or dict of columns with the variables of the formula; None for the rows of the
         fit. A row with a missing value gets not-a-number.
     kind
-        "response": μ̂, a binomial one as a proportion. "link": η̂.
+        "response": μ̂, a binomial one as a proportion. "link": η̂. "probabilities": of each of
+        the ordered categories that the response is one of.
     random
         True: with the conditional modes; a level that the fit has not seen has mode 0, the
         population's. False: at b = 0, for which the grouping columns are not needed. None: with
@@ -70,7 +71,8 @@ def predict(
     Returns
     -------
     array or table
-        Without an interval the predictions, (m,). With one, a table: `prediction`, `std_error`
+        Without an interval the predictions, (m,), or a table with a column for each category
+        of their probabilities. With an interval, a table: `prediction`, `std_error`
         (of η̂, or by the delta method of μ̂), `lower`, `upper`.
 
     Raises
@@ -102,12 +104,14 @@ def predict(
 
     Source: Henderson (1975), Biometrics 31(2), 423–447.
     """
-    check_choice("kind", kind, ("response", "link"))
+    check_choice("kind", kind, ("response", "link", "probabilities"))
     check_choice("interval", interval, (None, "confidence", "prediction"))
     rows = rows_at(
         estimates, new, random=random, offset=offset, all_terms=interval == "prediction"
     )
     eta = linear_predictor(estimates, "location", rows)
+    if kind == "probabilities":
+        return _probability_table(estimates, eta, new, interval)
     if interval is None:
         return eta if kind == "link" else _mean(estimates, eta, new)
     z = normal_quantile(level)
@@ -297,6 +301,27 @@ def _interval_table(
             "upper": ends.max(axis=0),
         }
     )
+
+
+def _probability_table(
+    estimates: Estimates, eta: Vector, new: NativeTable | None, interval: Interval | None
+) -> NativeTable:
+    """A column of probabilities for each ordered category; eta (m,) of the location."""
+    family = estimates.family
+    if not family.categories:
+        raise ModelError(
+            f'kind="probabilities" is for ordered categories, which the {family.name} family '
+            'does not have. Give kind="response" for the mean.'
+        )
+    if interval is not None:
+        raise ModelError(
+            "There are no intervals of probabilities of categories. Leave interval= out, or "
+            'give kind="link" for that of the location.'
+        )
+    found = family.probabilities(
+        np.column_stack([eta, *_other_predictors(estimates, new, len(eta))])
+    )
+    return estimates.frame.table(dict(zip(family.categories, found.T, strict=True)))
 
 
 def _mean(estimates: Estimates, eta: Vector, new: NativeTable | None) -> Vector:

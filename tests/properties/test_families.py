@@ -30,6 +30,10 @@ from henderson.families.registry import WRAPPERS
 from tests.properties.textbook_densities import log_density, mp
 
 MEMBERS = [family_named(name, link) for name, kind in FAMILIES.items() for link in kind.links]
+MEMBERS = [
+    family.of_categories(tuple("abcd")) if family.observes_categories else family
+    for family in MEMBERS
+]
 MEMBERS += [StudentT(df=3.5), StudentT(df=0.7, link="log")]
 MEMBERS += [
     wrapper(family_named(name))
@@ -71,11 +75,13 @@ OBSERVATIONS = {  # (y, size), the edges of the support first
     "skewnormal": [(0.0, 1.0), (-2.5, 1.0), (0.7, 1.0)],
     "tweedie": [(0.0, 1.0), (1e-4, 1.0), (0.3, 1.0), (50.0, 1.0)],
     "ordbeta": [(0.0, 1.0), (0.3, 1.0), (1.0, 1.0)],
+    "cumulative": [(1.0, 1.0), (2.0, 1.0), (4.0, 1.0)],
 }
 OF_WRAPPED = [(0.0, 1.0), (1.0, 1.0), (2.0, 1.0), (24.0, 1.0)]
 LOCATIONS_OF = {  # of families whose textbook form takes long, or has no digits further out
     "compois": [-3.0, 1.5],
     "tweedie": [-5.0, 2.0],
+    "cumulative": [-5.0, 0.0, 3.0],
     "bell": [-30.0, -5.0, 0.0, 2.0, 12.0],
 }
 SUMS = {"compois", "tweedie"}  # whose textbook form is a sum to the last digit
@@ -85,6 +91,7 @@ FURTHER_OF: dict[str, list[tuple[float, ...]]] = {
     "weibull": [(-1.0,), (0.6,), (3.0,)],
     "skewnormal": [(-0.5, -2.0), (0.6, 0.0), (0.6, 5.0)],
     "tweedie": [(-3.0, -2.0), (0.6, 1.0), (0.6, -0.5)],
+    "cumulative": [(-1.0, 0.5, 1.7), (0.3, 0.3001, 0.4)],
     "ordbeta": [(0.6, -1.0, 0.5), (3.0, -2.0, 2.0), (0.6, 0.5, -9.0)],
 }
 ZERO_INFLATION = (-3.0, 0.6, 20.0)
@@ -179,7 +186,9 @@ def assert_derivatives_agree(
 @every_member
 def test_derivatives_to_third_order_are_those_of_the_textbook_density(family: Family) -> None:
     for y, size, eta in points(family):
-        far = family.name == "binomial" and abs(eta[0]) > 5.0  # where 1 − Φ(η) is near 1e−200
+        far = family.name == "cumulative" or (
+            family.name == "binomial" and abs(eta[0]) > 5.0
+        )  # where 1 − Φ(η) is near 1e−200
         digits = 250 if far else 20 if family.name in SUMS else 40
         assert_derivatives_agree(family, y, size, eta, digits)
 
@@ -217,7 +226,7 @@ def test_derivatives_hold_at_the_end_of_the_range(
         if family.link.name in {"log", "logit", "cloglog", "loglog", "cauchit", "probit"}
         and family.name
         not in {"gaussian", "t", "inverse_gaussian"}
-        | {"compois", "genpois"}
+        | {"cumulative", "compois", "genpois"}
         | {"weibull", "skewnormal"}
     ],
     ids=label,
@@ -370,7 +379,7 @@ def test_student_t_becomes_gaussian() -> None:
 
 def test_the_core_and_the_package_have_the_same_families_and_links() -> None:
     of_core = {(name, link): n for name, link, n in _core.family_names()}
-    plain = [f for f in MEMBERS if not isinstance(f, FromCounts)]
+    plain = [f for f in MEMBERS if not isinstance(f, FromCounts) and not f.categories]
     of_core = {pair: n for pair, n in of_core.items() if pair[0] != "cumulative"}
     assert of_core == {
         (f.core_name, link): len(f.predictors) for f in plain for link in f.links
@@ -400,6 +409,7 @@ ORDINARY = {  # a location on the scale of the mean, then the further predictors
     "skewnormal": (1.3, 0.4, 3.0),
     "tweedie": (1.7, -0.3, 0.2),
     "ordbeta": (0.4, 1.2, -1.5, 1.2),
+    "cumulative": (0.6, -1.0, 0.5, 1.2),
 }
 
 
@@ -441,6 +451,7 @@ def test_the_density_sums_to_the_distribution_function(family: Family) -> None:
     if family.discrete:
         first = isinstance(family, Truncated)
         y = np.arange(first, 13.0 if family.counts_trials else 400.0)
+        y = np.arange(1.0, 5.0) if family.categories else y
         cdf = family.cdf(y, trials(family, y.size), ordinary_eta(family, y.size))
         assert_allclose(np.cumsum(density(family, y)), cdf, 1e-10)
         assert_allclose(cdf[-1], 1.0, 1e-10)
@@ -508,12 +519,13 @@ def test_the_unit_deviance_is_zero_at_the_observation_and_positive_elsewhere(
 ) -> None:
     y = np.array([3.0, 7.0]) / (10.0 if family.link.name in PROBABILITY else 1.0)
     y = np.array([3.0, 7.0]) if family.counts_trials else y
+    y = np.array([2.0, 3.0]) if family.categories else y
     response = Response(y, trials(family, 2), np.ones(2))
     eta = ordinary_eta(family, 2)
     assert (family.unit_deviance(response, eta) > 0.0).all()
     # the densities of these are not largest where the mean is y
     elsewhere = {"beta", "betabinomial", "lognormal"}
-    elsewhere |= {"genpois", "weibull", "skewnormal", "ordbeta"}
+    elsewhere |= {"genpois", "weibull", "skewnormal", "ordbeta", "cumulative"}
     if family.name not in elsewhere and not isinstance(family, FromCounts):
         eta[:, 0] = family.link.link(family.observed(response))
         assert_allclose(family.unit_deviance(response, eta), 0.0, atol=1e-12)

@@ -199,6 +199,17 @@ def ordbeta(y: mpf, size: mpf, mu: mpf, complement: mpf, phi: mpf, lower: mpf, g
     return mp.log(1 - zero - one) + beta(y, size, mu, complement, phi)
 
 
+def cumulative(family: Family, y: float, eta: tuple[mpf, ...]) -> mpf:
+    """log [F(α_y − η) − F(α_y−1 − η)]."""
+    probability = INVERSE_LINKS[family.link.name]
+    if y == len(eta):
+        complement = COMPLEMENTS.get(family.link.name, lambda x: 1 - probability(x))
+        return mp.log(complement(eta[-1] - eta[0]))
+    above = probability(eta[int(y)] - eta[0])
+    below = probability(eta[int(y) - 1] - eta[0]) if y > 1 else mpf(0)
+    return mp.log(above - below)
+
+
 DENSITIES: dict[str, Callable[..., mpf]] = {
     "gaussian": gaussian,
     "binomial": binomial,
@@ -251,6 +262,8 @@ def log_density(family: Family, y: float, size: float, eta: tuple[mpf, ...]) -> 
     """log f(y | η) of a family."""
     if isinstance(family, FromCounts):
         return _from_counts(family, y, size, eta)
+    if family.categories:
+        return cumulative(family, y, eta)
     link, location = family.link.name, eta[0]
     mu = INVERSE_LINKS[link](location)
     complement = COMPLEMENTS[link](location) if link in COMPLEMENTS else 1 - mu

@@ -5,7 +5,7 @@ are made of is evaluated here, so that functions mean what they mean in R, names
 R prints them, and a formula cannot run code.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -56,8 +56,11 @@ class FixedDesign:
     kept: NDArray[np.bool_]
 
 
-def fixed_design(frame: ModelFrame, formula: Formula) -> FixedDesign:
+def fixed_design(frame: ModelFrame, formula: Formula, *, absorbed: bool = False) -> FixedDesign:
     """X for the fixed part of one of the frame's formulas.
+
+    `absorbed`: other parameters take the place of the intercept. The columns are those beside
+    an intercept, whether the formula has one or not, without it.
 
     Raises
     ------
@@ -81,15 +84,23 @@ def fixed_design(frame: ModelFrame, formula: Formula) -> FixedDesign:
     ('(Intercept)', 'x', 'fb', 'x:fb')
     """
     terms = expand_terms(formula.fixed, formula.text)
+    if absorbed:
+        terms = replace(terms, intercept=True)
     made = model_matrix(terms, frame.evaluator(formula), frame.contrasts)
     require_ordinary_columns(made.matrix, made.names)
     kept = independent_columns(made.matrix)
+    if absorbed:
+        kept[0] = False
     if kept.all():
         matrix, names, assign, dropped = made.matrix, made.names, made.assign, ()
     else:
         matrix = np.ascontiguousarray(made.matrix[:, kept])
         names = tuple(name for name, keep in zip(made.names, kept, strict=True) if keep)
-        dropped = tuple(name for name, keep in zip(made.names, kept, strict=True) if not keep)
+        dropped = tuple(
+            name
+            for name, keep in list(zip(made.names, kept, strict=True))[absorbed:]
+            if not keep
+        )
         assign = made.assign[kept]
     return FixedDesign(matrix, names, dropped, made.terms, assign, made.recipe, kept)
 

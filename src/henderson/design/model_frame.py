@@ -82,6 +82,7 @@ def model_frame(
     offset: PerRow = None,
     contrasts: ContrastChoice = None,
     binary: bool = False,
+    ordered: tuple[str, ...] | None = None,
 ) -> ModelFrame:
     """Read what the formulas need and keep the complete rows.
 
@@ -97,8 +98,9 @@ def model_frame(
     contrasts
         "treatment" (the default), "sum", "helmert" or "poly" for all unordered factors, or
         a mapping from factor to one of them. Ordered factors get "poly" unless named.
-    binary
-        Whether the response may be successes out of trials; see `observe_response`.
+    binary, ordered
+        Whether the response may be successes out of trials, or is one of ordered categories;
+        see `observe_response`.
 
     Returns
     -------
@@ -136,7 +138,7 @@ def model_frame(
     weights = read_argument("weights", weights, table, variables)
     offset = read_argument("offset", offset, table, variables)
     builder = _Builder(formulas, table, variables, contrasts)
-    return builder.frame(weights, offset, binary=binary)
+    return builder.frame(weights, offset, binary=binary, ordered=ordered)
 
 
 def read_expression(
@@ -198,6 +200,7 @@ class _Builder:
         offset: str | NDArray[Any] | None,
         *,
         binary: bool,
+        ordered: tuple[str, ...] | None,
     ) -> ModelFrame:
         extra = {
             name: value
@@ -239,7 +242,9 @@ class _Builder:
         response = (
             None
             if first.response is None
-            else observe_response(first.response, frame.evaluator(first), weight, binary=binary)
+            else observe_response(
+                first.response, frame.evaluator(first), weight, binary=binary, ordered=ordered
+            )
         )
         _check_magnitudes(response, weight, offsets)
         return replace(

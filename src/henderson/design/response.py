@@ -21,6 +21,7 @@ class ObservedResponse:
     For a binary family `y` counts successes out of `trials`. Otherwise `y` is the response
     and `trials` is one. `weights` multiply what is left for them to weigh: ones if they were
     used as trials. `events` names the levels (failure, success) of a two-level response.
+    `categories` are those of a response of ordered categories, which `y` counts from 1.
     """
 
     label: str
@@ -28,17 +29,28 @@ class ObservedResponse:
     trials: Vector
     weights: Vector
     events: tuple[str, str] | None = None
+    categories: tuple[str, ...] = ()
 
 
 def observe_response(
-    term: ResponseTerm, evaluate: Evaluator, weights: Vector | None, *, binary: bool
+    term: ResponseTerm,
+    evaluate: Evaluator,
+    weights: Vector | None,
+    *,
+    binary: bool,
+    ordered: tuple[str, ...] | None = None,
 ) -> ObservedResponse:
     """Read the response; `binary` lets it be successes out of trials.
+
+    `ordered` not None: one of ordered categories, with these names in this order, or, if there
+    are none, those of an ordered factor or of whole numbers.
 
     With `binary`: cbind(successes, failures); successes/trials; 0/1, truth values or two
     levels, the second being success; or a proportion whose trials are the weights. Where a
     ratio also has weights, they are the trials. Weights of cbind() multiply.
     """
+    if ordered is not None:
+        return _category(term, evaluate, weights, ordered)
     if not binary:
         return _number(term, evaluate, weights)
     ones = np.ones(evaluate.n)
@@ -58,6 +70,52 @@ def observe_response(
     if weights is None:
         return ObservedResponse(term.text, first, second, ones)
     return ObservedResponse(term.text, _whole(first / second * weights), weights, ones)
+
+
+def _category(
+    term: ResponseTerm, evaluate: Evaluator, weights: Vector | None, names: tuple[str, ...]
+) -> ObservedResponse:
+    ones = np.ones(evaluate.n)
+    given = ones if weights is None else weights
+    value = None if term.kind != "plain" else evaluate.value(parse_expression(term.text))
+    if isinstance(value, Factor):
+        found = value.without_unused_levels()
+        if not (found.ordered or found.logical or names):
+            shown = ", ".join(map(repr, found.levels[:3])) + " ..." * (len(found.levels) > 3)
+            raise DataError(
+                f"The levels of the response {term.text!r} ({shown}) have no order. Make it "
+                "an ordered factor, or give the order to the family: "
+                "hd.families.Cumulative(categories=[...])."
+            )
+        codes, levels = found.codes, found.levels
+    elif value is not None:
+        numbers = evaluate.numbers(parse_expression(term.text))
+        keys, codes = np.unique(numbers, return_inverse=True)
+        if not np.array_equal(keys, np.round(keys)):
+            broken = keys[keys != np.round(keys)][0]
+            raise DataError(
+                f"The response {term.text!r} has values such as {broken:g}, and categories are "
+                "whole numbers or levels. Choose a family for measurements."
+            )
+        levels = tuple(f"{key:g}" for key in keys)
+    else:
+        raise DataError(f"The response {term.text} counts trials, and is not a category.")
+    if names:
+        unknown = [level for level in levels if level not in names]
+        if unknown:
+            raise DataError(
+                f"The response {term.text!r} has the value {unknown[0]!r}, which is not among "
+                f"the categories given: {', '.join(names)}."
+            )
+        ordered = tuple(name for name in names if name in levels)
+        codes = np.array([ordered.index(level) for level in levels])[codes]
+        levels = ordered
+    if len(levels) < 2:
+        raise DataError(
+            f"The response {term.text!r} is constant: every value is {', '.join(levels)}. "
+            "There is nothing to explain; check that this is the right column."
+        )
+    return ObservedResponse(term.text, codes + 1.0, ones, given, categories=levels)
 
 
 def _number(

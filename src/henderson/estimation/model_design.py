@@ -1,7 +1,7 @@
 """The model over the data, before any fitting: response, X and Z of each linear predictor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -126,14 +126,29 @@ def design_model(
         offset=offset,
         contrasts=specification.contrasts or None,
         binary=family.counts_trials,
+        ordered=family.categories if family.observes_categories else None,
     )
     observed = frame.response
     assert observed is not None
+    if observed.categories:
+        family = family.of_categories(observed.categories)
+        formulas = replace(specification, family=family).formulas
+        thresholds = [np.zeros(frame.n)] * (len(formulas) - 1)
+        frame = replace(frame, formulas=formulas, offsets=(frame.offsets[0], *thresholds))
+        structured = [structured[0], *[[]] * (len(formulas) - 1)]
     response = family.response(observed.y, observed.trials, observed.weights)
     family.check_response(response, observed.label, frame.rows.astype(np.float64))
     _refuse_constant(response, observed.label)
     predictors = tuple(
-        _predictor(name, frame, each, added, chosen, specification.matrices)
+        _predictor(
+            name,
+            frame,
+            each,
+            added,
+            chosen,
+            specification.matrices,
+            absorbed=family.observes_categories and name == "location",
+        )
         for name, each, added, chosen in zip(
             family.predictors, formulas, frame.offsets, structured, strict=True
         )
@@ -159,13 +174,16 @@ def _predictor(
     offset: Vector,
     structured: Sequence[tuple[RandomTerm, CovarianceStructure]],
     matrices: Mapping[str, KnownMatrix],
+    *,
+    absorbed: bool,
 ) -> PredictorDesign:
     random = tuple(random_design(frame, formula, term) for term, _ in structured)
     structures = tuple(
         completed(structure, design, formula.text, matrices)
         for (_, structure), design in zip(structured, random, strict=True)
     )
-    return PredictorDesign(name, fixed_design(frame, formula), offset, random, structures)
+    fixed = fixed_design(frame, formula, absorbed=absorbed)
+    return PredictorDesign(name, fixed, offset, random, structures)
 
 
 def _refuse_constant(response: Response, label: str) -> None:

@@ -1,5 +1,7 @@
 """One fit from end to end: formula → frame → design → likelihood → optimum → estimates."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from henderson.design.model_frame import PerRow
@@ -57,7 +59,7 @@ def _estimates(
     }
     P = sum(len(fit.beta) for fit in result.predictors)
     return Estimates(
-        specification=specification,
+        specification=replace(specification, family=design.family),
         frame=design.frame,
         family=design.family,
         response=design.response,

@@ -6,6 +6,7 @@ from henderson.families.beta import Beta
 from henderson.families.betabinomial import BetaBinomial
 from henderson.families.binomial import Binomial
 from henderson.families.compois import ConwayMaxwellPoisson
+from henderson.families.cumulative import Cumulative
 from henderson.families.exponential import Exponential
 from henderson.families.family_table import family_table
 from henderson.families.gamma import Gamma
@@ -36,6 +37,7 @@ __all__ = [
     "BetaBinomial",
     "Binomial",
     "ConwayMaxwellPoisson",
+    "Cumulative",
     "Derivatives",
     "Exponential",
     "Family",

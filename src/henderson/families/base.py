@@ -34,6 +34,32 @@ class Derivatives:
     d3: Matrix | None  # (n, K(K+1)(K+2)/6)
 
 
+def core_log_density(
+    named: tuple[str, str], constants: Vector, response: Response, eta: Matrix, order: int
+) -> Derivatives:
+    """The log density of the core that is `named` (density, link); eta (n, K)."""
+    n, K = response.y.size, eta.shape[1]
+    columns = (K, K * (K + 1) // 2, K * (K + 1) * (K + 2) // 6)
+    value = np.empty(n)
+    d1, d2, d3 = (
+        np.empty((n, columns[degree])) if order > degree else None for degree in range(3)
+    )
+    _core.log_density(
+        *named,
+        constants,
+        response.y,
+        response.size,
+        response.weight,
+        np.ascontiguousarray(eta, dtype=np.float64),
+        order,
+        value,
+        d1,
+        d2,
+        d3,
+    )
+    return Derivatives(value, d1, d2, d3)
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Family(ABC):
     """A conditional distribution with a link for its mean.
@@ -48,6 +74,7 @@ class Family(ABC):
     links: ClassVar[tuple[str, ...]]  # allowed ones, the default first
     discrete: ClassVar[bool] = False
     counts_trials: ClassVar[bool] = False  # y is a number of successes out of size
+    observes_categories: ClassVar[bool] = False  # ordered; thresholds are the intercepts
     dispersion_label: ClassVar[str] = ""  # what e^dispersion is, for summaries
     further_labels: ClassVar[tuple[tuple[str, str], ...]] = ()  # (predictor, what it is)
     zero_label: ClassVar[str] = ""  # what the probability "zero_inflation" is, for summaries
@@ -69,6 +96,19 @@ class Family(ABC):
     def predictors(self) -> tuple[str, ...]:
         """Names of the K linear predictors."""
         return ("location", "dispersion")
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The ordered categories that the response 1, 2, ... numbers; () of other responses."""
+        return ()
+
+    def of_categories(self, levels: tuple[str, ...]) -> "Family":
+        """The family for a response with these categories."""
+        return self
+
+    def probabilities(self, eta: Matrix) -> Matrix:
+        """P(Y = c) of each of the C `categories`, (n, C)."""
+        return np.empty((len(eta), 0))
 
     @property
     def has_dispersion(self) -> bool:
@@ -127,27 +167,9 @@ class Family(ABC):
         Derivatives
             −∞ with NaN derivatives where the link gives a mean that the family cannot have.
         """
-        n, K = response.y.size, len(self.predictors)
-        columns = (K, K * (K + 1) // 2, K * (K + 1) * (K + 2) // 6)
-        value = np.empty(n)
-        d1, d2, d3 = (
-            np.empty((n, columns[degree])) if order > degree else None for degree in range(3)
+        return core_log_density(
+            (self.core_name, self.link.name), self.constants, response, eta, order
         )
-        _core.log_density(
-            self.core_name,
-            self.link.name,
-            self.constants,
-            response.y,
-            response.size,
-            response.weight,
-            np.ascontiguousarray(eta, dtype=np.float64),
-            order,
-            value,
-            d1,
-            d2,
-            d3,
-        )
-        return Derivatives(value, d1, d2, d3)
 
     def compiled(self, response: Response) -> _core.CompiledDensity | None:
         """`log_density` of a response in the core; None of a family that is not there."""

@@ -11,6 +11,7 @@ from henderson.families.beta import Beta
 from henderson.families.betabinomial import BetaBinomial
 from henderson.families.binomial import Binomial
 from henderson.families.compois import ConwayMaxwellPoisson
+from henderson.families.cumulative import Cumulative
 from henderson.families.exponential import Exponential
 from henderson.families.from_counts import FromCounts
 from henderson.families.gamma import Gamma
@@ -56,6 +57,7 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
             SkewNormal,
             Tweedie,
             OrderedBeta,
+            Cumulative,
         )
     }
 )
@@ -87,6 +89,9 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "cmp": "compois",
         "skew_normal": "skewnormal",
         "ordered_beta": "ordbeta",
+        "ordinal": "cumulative",
+        "clm": "cumulative",
+        "clmm": "cumulative",
         "zigamma": "zero_inflated_gamma",
     }
 )
@@ -118,10 +123,10 @@ def family_named(name: str, link: str | None = None) -> Family:
     name : str
         One of "gaussian", "t", "skewnormal", "gamma", "lognormal", "inverse_gaussian",
         "exponential", "weibull", "tweedie", "binomial", "betabinomial", "beta", "ordbeta",
-        "poisson", "nbinom1", "nbinom2", "nbinom12", "genpois", "compois", "bell", or another
-        name these go by, in upper or lower case. The link may follow in parentheses, as in R:
-        "binomial(probit)". The counts may follow "truncated_", "zero_inflated_" or "hurdle_":
-        "truncated_poisson"; positive measurements "zero_inflated_".
+        "cumulative", "poisson", "nbinom1", "nbinom2", "nbinom12", "genpois", "compois", "bell",
+        or another name these go by, in upper or lower case. The link may follow in parentheses,
+        as in R: "binomial(probit)". The counts may follow "truncated_", "zero_inflated_" or
+        "hurdle_": "truncated_poisson"; positive measurements "zero_inflated_".
     link : str, optional
         Default: the family's own.
 

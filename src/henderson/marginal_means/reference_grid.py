@@ -204,6 +204,8 @@ def dependence(estimates: Estimates, component: str) -> Matrix | None:
     scale = np.linalg.norm(kept, axis=0)
     scale[scale == 0.0] = 1.0
     solved = np.linalg.lstsq(kept / scale, dropped, rcond=None)[0]
+    if len(fixed.dropped) < dropped.shape[1]:
+        solved[:, 0] = np.nan  # an intercept in thresholds: the location's origin is free
     return solved / scale[:, None]
 
 
@@ -217,7 +219,8 @@ def is_estimable(
     known = np.where(finite[:, None], coordinates, 0.0)
     follows = known[:, kept] @ depends
     size = np.abs(known[:, kept]) @ np.abs(depends) + np.abs(known[:, ~kept]) + 1e-3
-    return finite & np.all(np.abs(follows - known[:, ~kept]) <= _TOLERANCE * size, axis=1)
+    differs = np.abs(follows - known[:, ~kept]) > _TOLERANCE * size
+    return finite & ~np.any(differs, axis=1)
 
 
 def cell_values(
