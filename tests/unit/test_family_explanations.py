@@ -8,7 +8,8 @@ import henderson as hd
 from henderson.families import FAMILIES, family_named
 from henderson.families.density_table import density_table
 
-NAMES = [*FAMILIES, "zero_inflated_nbinom2", "truncated_poisson", "hurdle_poisson"]
+NAMES = [name for name, kind in FAMILIES.items() if not kind.observes_categories]
+NAMES += ["zero_inflated_nbinom2", "truncated_poisson", "hurdle_poisson"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,6 +47,8 @@ def test_parameters_that_a_family_does_not_have_are_refused() -> None:
         hd.families.Poisson().plot(dispersion=2.0)
     with pytest.raises(hd.ModelError, match="within its range"):
         hd.families.Beta().plot(1.5)
+    with pytest.raises(hd.ModelError, match="thresholds come from a fit"):
+        hd.families.Cumulative().plot()
 
 
 def test_the_table_has_every_family_with_its_moments_and_links() -> None:

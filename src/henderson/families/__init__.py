@@ -9,6 +9,7 @@ from henderson.families.compois import ConwayMaxwellPoisson
 from henderson.families.cumulative import Cumulative
 from henderson.families.exponential import Exponential
 from henderson.families.family_table import family_table
+from henderson.families.from_log_density import from_log_density
 from henderson.families.gamma import Gamma
 from henderson.families.gaussian import Gaussian
 from henderson.families.genpois import GeneralizedPoisson
@@ -62,4 +63,5 @@ __all__ = [
     "ZeroOrPositive",
     "family_named",
     "family_table",
+    "from_log_density",
 ]

@@ -26,7 +26,9 @@ class Cumulative(Family):
 
     η, the location, has no intercept: the thresholds α take its place. They are further
     predictors, one number each, named by the categories they part: "1|2", "2|3", ... With a
-    larger η higher categories are likelier. The mean is the expected number of the category.
+    larger η higher categories are likelier.
+
+    E(y) = Σ c P(Y = c), the expected number of the category. y in 1, ..., C.
     Links: logit (default), probit, cloglog, loglog, cauchit.
 
     Parameters

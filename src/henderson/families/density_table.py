@@ -47,6 +47,11 @@ def density_table(
     A distribution for each combination of the values given. Columns: `y`, `density`,
     `is_mass` (where that is a probability) and `distribution`, the parameters in words.
     """
+    if family.observes_categories:
+        raise ModelError(
+            f"The {family.name} family is of categories, whose thresholds come from a fit: "
+            'see predict(kind="probabilities").'
+        )
     values = {"location": mu, **parameters}
     for name in values:
         if name not in family.predictors:
