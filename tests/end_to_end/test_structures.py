@@ -48,3 +48,21 @@ def test_structures_of_one_pattern_agree_where_they_are_the_same_model() -> None
     unstructured = hd.fit("y ~ 1 + us(0 + t | g)", table)
     for keyword in ("diag", "homdiag"):
         assert_allclose(hd.fit(f"y ~ 1 + {keyword}(0 + t | g)", table).llf, unstructured.llf)
+
+
+@pytest.mark.parametrize("keyword", ["hetar1", "ad", "toep"])
+@pytest.mark.parametrize("seed", [1, 7])
+def test_variances_of_each_time_may_leave_no_residual(keyword: str, seed: int) -> None:
+    """One row for each effect, and all of it the structure's."""
+    rng = np.random.default_rng(seed)
+    lag = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
+    sd = np.array([1.0, 1.5, 2.0, 1.0, 0.7])
+    series = rng.normal(size=(40, 5)) @ np.linalg.cholesky(0.6**lag).T * sd
+    table = pd.DataFrame(
+        {"y": series.ravel(), "t": np.tile(np.arange(5), 40), "g": np.repeat(np.arange(40), 5)}
+    )
+    model = hd.fit(f"y ~ factor(t) + {keyword}(0 + factor(t) | g)", table)
+    assert model.converged
+    assert "the residual variance is estimated as 0" in model.outcome
+    (term,) = model.estimates.location.terms
+    assert model.sigma < 0.002 * np.sqrt(np.diag(term.covariance).max())

@@ -10,6 +10,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.covariance.standard_deviations import CorrelationPattern
 
 _NEARLY_ONE = 0.95
+_LARGEST = 300.0  # of log λ: all times are then independent
 _FAINT = 1e-3  # a correlation of neighbours that says little of the decay
 
 
@@ -59,7 +60,7 @@ class OrnsteinUhlenbeck(CorrelationPattern):
         order, steps = self._steps(k)
         if k == 1:
             return np.ones((1, 1))
-        decay = np.exp(rho[0]) * steps
+        decay = np.exp(rho[0] if rho[0].real < _LARGEST else _LARGEST) * steps
         since = np.append(0.0, np.cumsum(decay))
         lag = np.tril(since[:, None] - since)
         L = np.tril(np.exp(-lag))

@@ -58,8 +58,8 @@ def without_residual(
 ) -> tuple[Vector, NDArray[np.bool_]]:
     """Effects relative to σ that grow without end, because σ itself goes to zero.
 
-    Where a term is far above what matters and far more does no harm, it is made so, and its
-    size, the first element of θ, is no free parameter; which ones, (nθ,).
+    Where a term is far above what matters and being farther does no harm, it is put there, and
+    its size, the first element of θ, is no free parameter; which ones, (nθ,).
     """
     grown = np.zeros(len(theta), dtype=bool)
     for structure, k, at, least in zip(
@@ -71,9 +71,9 @@ def without_residual(
             continue
         here = deviance(theta)
         trial = theta.copy()
-        far = 3.0 * max(1.0, HIGHEST / (1e6 * size))
-        trial[at] = structure.scaled(theta[at], k, far)
-        if deviance(trial) <= here + _NO_WORSE * (1.0 + abs(here) / 1000.0) * 10.0:
+        trial[at] = structure.scaled(theta[at], k, 3e-6 * HIGHEST / size)
+        rounding = min(1e-11 * size**2, 0.1)  # of the deviance, and what is lost on the way
+        if deviance(trial) <= here + _NO_WORSE * (10.0 + abs(here) / 100.0) + rounding:
             theta = trial
             grown[at.start] = True
     return theta, grown
