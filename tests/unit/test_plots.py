@@ -60,7 +60,8 @@ def test_means_are_drawn_with_their_intervals_and_letters(oats: hd.FittedModel) 
     assert texts(ax) == table["letters"].tolist()
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "0.2", "0.4", "0.6"]
     assert ax.get_xlabel() == "nitro"
-    assert "yield" in ax.get_ylabel()
+    assert ax.get_ylabel() == "Mean yield (95 % joint interval)"
+    assert em.plot().axes[0].get_ylabel() == "Mean yield (95 % interval)"
 
 
 def test_a_second_factor_has_colours_and_markers_and_a_legend(oats: hd.FittedModel) -> None:

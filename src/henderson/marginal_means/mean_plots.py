@@ -28,6 +28,7 @@ def plot_means(
     connect: bool,
 ) -> Figure:
     """Means with intervals; see `MarginalMeans.plot`."""
+    label = means_label(rows, joint=letters and adjust != "none")
     if letters:
         columns = letter_columns(rows, adjust=adjust, alpha=0.05, order="grid", sweep=False)
     else:
@@ -47,7 +48,7 @@ def plot_means(
         colour = next((name for name in left if name in rows.factors), None)
         left = [name for name in left if name != colour]
     return draw_mean_panels(
-        columns, x, colour=colour, panels=left, connect=connect, ylabel=means_label(rows)
+        columns, x, colour=colour, panels=left, connect=connect, ylabel=label
     )
 
 
@@ -65,13 +66,13 @@ def plot_p_values(rows: MeanRows, *, adjust: str) -> Figure:
     return figure
 
 
-def means_label(rows: MeanRows) -> str:
+def means_label(rows: MeanRows, *, joint: bool = False) -> str:
     """What the axis of the means says: the response, its scale, and the coverage."""
     response = rows.estimates.frame.response
     name = "response" if response is None else response.label
     if rows.estimates.family.counts_trials:
         name = "proportion"
-    coverage = f"{100 * rows.level:g} % interval"
+    coverage = f"{100 * rows.level:g} % {'joint ' if joint else ''}interval"
     if rows.slope_of is not None:
         return f"Slope of {rows.slope_of} ({coverage})"
     for predictor in rows.estimates.predictors.values():

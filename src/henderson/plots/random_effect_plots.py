@@ -255,8 +255,8 @@ def plot_shrinkage(model: Fitted | Estimates, term: str | None = None) -> "Figur
     table = pooled_estimates(estimates, term)
     first, *others = design.effects
     second = others[0] if others else first
-    width = 4.4 if len(design.effects) > 1 else max(4.0, 1.2 + 0.14 * min(design.n_levels, 60))
-    figure, (ax,) = new_axes(size=(width, 3.6))
+    width = 3.6 if others else max(3.0, 0.8 + 0.16 * min(design.n_levels, 60))
+    figure, (ax,) = new_axes(size=(width + 1.8, 3.6))  # the legend stands beside
     draw_shrinkage(table, first, second, title=f"Shrinkage by {design.group}", ax=ax)
     return figure
 
