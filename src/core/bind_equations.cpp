@@ -21,6 +21,7 @@ namespace {
 
 using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Starts = nb::ndarray<const int64_t, nb::c_contig, nb::device::cpu>;
 using Ints = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
 
 constexpr double not_positive_definite = std::numeric_limits<double>::quiet_NaN();
@@ -116,6 +117,19 @@ void bind_equations(nb::module_& m) {
                  need(int64_t(out.size()) == e.n * e.predictors * (e.predictors + 1) / 2, "shape");
                  nb::gil_scoped_release release;
                  e.leverages(templates.data(), out.data());
+             })
+        .def("set_values",
+             [](Equations& e, int term, In values) {
+                 const Term& which = e.terms.at(term);
+                 need(which.columns.empty() && int64_t(values.size()) == e.n * which.k, "shape");
+                 e.set_values(term, values.data());
+             })
+        .def("block_leverages",
+             [](const Equations& e, In templates, Ints rows, Starts starts, Out out) {
+                 need(e.predictors == 1 && starts.size() > 0, "shape");
+                 nb::gil_scoped_release release;
+                 e.block_leverages(templates.data(), rows.data(), starts.data(),
+                                   int(starts.size()) - 1, out.data());
              })
         .def("eliminate",
              [](Equations& e, In templates, Out tail, Out border, Out gram) {

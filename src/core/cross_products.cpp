@@ -188,4 +188,53 @@ void Equations::leverages(const double* templates, double* out) const {
     }
 }
 
+void Equations::set_values(int term, const double* values) {
+    std::copy_n(values, n * terms.at(term).k, terms[term].values.begin());
+}
+
+void Equations::block_leverages(const double* templates, const int32_t* rows, const int64_t* starts,
+                                int blocks, double* out) const {
+    const int count = int(terms.size());
+    std::vector<int> start(count + 1, 0);
+    for (int t = 0; t < count; ++t) start[t + 1] = start[t] + terms[t].k;
+    const int width = start[count];
+    std::vector<double> C(width * width), zt, moved;
+    for (int b = 0; b < blocks; ++b) {
+        const int32_t* block = rows + starts[b];
+        const int size = int(starts[b + 1] - starts[b]);
+        int pair = 0;
+        for (int t = 0; t < count; ++t) {  // C^-1 among the block's levels
+            const int k = terms[t].k;
+            const double* own = c_.data() + nodes_[terms[t].first_node + terms[t].codes[block[0]]].diagonal;
+            for (int c = 0; c < k; ++c)
+                for (int r = 0; r < k; ++r) C[(start[t] + r) * width + start[t] + c] = own[c * k + r];
+            for (int other = t + 1; other < count; ++other, ++pair) {
+                const double* off = c_.data() + block_offset(pair, block[0]);
+                for (int c = 0; c < terms[other].k; ++c)
+                    for (int r = 0; r < k; ++r)
+                        C[(start[t] + r) * width + start[other] + c] =
+                            C[(start[other] + c) * width + start[t] + r] = off[c * k + r];
+            }
+        }
+        zt.assign(size_t(size) * width, 0.0);
+        for (int i = 0; i < size; ++i)
+            for (int t = 0; t < count; ++t) {
+                const int k = terms[t].k;
+                const double *z = terms[t].row_values(block[i]), *T = template_of(templates, t);
+                for (int c = 0; c < k; ++c)
+                    for (int j = 0; j < k; ++j) zt[i * width + start[t] + j] += z[c] * T[c * k + j];
+            }
+        moved.assign(size_t(size) * width, 0.0);
+        for (int i = 0; i < size; ++i)
+            for (int r = 0; r < width; ++r)
+                for (int c = 0; c < width; ++c) moved[i * width + c] += zt[i * width + r] * C[r * width + c];
+        for (int i = 0; i < size; ++i)
+            for (int j = 0; j < size; ++j) {
+                double sum = 0;
+                for (int c = 0; c < width; ++c) sum += moved[i * width + c] * zt[j * width + c];
+                *out++ = sum;
+            }
+    }
+}
+
 }  // namespace henderson

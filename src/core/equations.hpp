@@ -69,6 +69,13 @@ class Equations {
     // out (n, K(K+1)/2): blocks of Z T C^-1 T' Z' of each row; needs selected_inverse
     void leverages(const double* templates, double* out) const;
 
+    // The values of a term anew, (n, k): rows transformed within blocks that share its levels.
+    void set_values(int term, const double* values);
+    // For blocks of rows that share all levels, rows starts[b] ... starts[b + 1] - 1 in `rows`:
+    // the whole Z T C^-1 T' Z' of each block, one (size, size) after another; K = 1.
+    void block_leverages(const double* templates, const int32_t* rows, const int64_t* starts,
+                         int blocks, double* out) const;
+
     // --- elimination (block_cholesky.cpp) -------------------------------------------------
     // Factor the leaves of C and carry m right-hand sides: border (q, m) becomes
     // [L^-1 border_l ; border_t - V'(L^-1 border_l)]; S (tail, tail), row-major lower, receives

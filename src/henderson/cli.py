@@ -88,6 +88,9 @@ DispersionText = Annotated[
 ZeroText = Annotated[
     str | None, typer.Option(help='Formula of more zeros than the counts have: "~ 1".')
 ]
+ResidualText = Annotated[
+    str | None, typer.Option(help='How residuals vary together: "us(visit | subject)".')
+]
 MeanSpecs = Annotated[
     list[str] | None,
     typer.Option(help='Marginal means with letters: "gen | nitro". May be repeated.'),
@@ -107,6 +110,7 @@ def fit_command(  # noqa: PLR0917
     contrasts: Contrasts = None,
     dispersion: DispersionText = None,
     zero_inflation: ZeroText = None,
+    residual: ResidualText = None,
     means: MeanSpecs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, not text.")] = False,
     output: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
@@ -122,6 +126,7 @@ def fit_command(  # noqa: PLR0917
         offset=offset,
         dispersion=dispersion,
         zero_inflation=zero_inflation,
+        residual=residual,
         quadrature=quadrature,
         contrasts=parse_contrasts(contrasts or []),
     )
@@ -142,6 +147,7 @@ def report_command(  # noqa: PLR0917
     contrasts: Contrasts = None,
     dispersion: DispersionText = None,
     zero_inflation: ZeroText = None,
+    residual: ResidualText = None,
     means: MeanSpecs = None,
     title: Annotated[str | None, typer.Option(help="Of the report.")] = None,
     seed: Annotated[int, typer.Option(help="For the simulated residuals.")] = 1,
@@ -158,6 +164,7 @@ def report_command(  # noqa: PLR0917
         offset=offset,
         dispersion=dispersion,
         zero_inflation=zero_inflation,
+        residual=residual,
         quadrature=quadrature,
         contrasts=parse_contrasts(contrasts or []),
     )

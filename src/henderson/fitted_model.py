@@ -571,7 +571,7 @@ class FittedModel:
         return matrices.random_covariance(self.estimates)
 
     @property
-    def R(self) -> dia_array:  # noqa: N802
+    def R(self) -> dia_array | csr_array:  # noqa: N802
         """Covariance of the response given the random effects, (n, n), diagonal."""
         return matrices.residual_covariance(self.estimates)
 

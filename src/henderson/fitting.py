@@ -11,7 +11,13 @@ from henderson.estimation import FitControl, Specification, estimate
 from henderson.families import Family, Hurdle, Truncated, family_named
 from henderson.families.registry import zero_inflated
 from henderson.fitted_model import FittedModel
-from henderson.formula import Formula, parse_formula, parse_one_sided
+from henderson.formula import (
+    Formula,
+    ResidualTerm,
+    parse_formula,
+    parse_one_sided,
+    parse_residual,
+)
 from henderson.links import Link
 
 _METHODS = ["ML", "REML"]
@@ -28,6 +34,7 @@ def fit(
     offset: PerRow = None,
     dispersion: str | None = None,
     zero_inflation: str | None = None,
+    residual: str | None = None,
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None = None,
     matrices: Mapping[str, object] | None = None,
@@ -69,6 +76,10 @@ def fit(
         zero, "truncated_poisson" and so on hurdle models and "gamma" and other positive
         measurements zero or positive, where it is the probability of all zeros. By default
         there are no such zeros.
+    residual
+        How the residuals of a Gaussian response vary together within subjects, such as
+        ``"us(visit | patient)"`` or ``"ar1(day | pig, by = treatment)"``; see
+        `model_repeated_measures` in the documentation. By default they are independent.
     quadrature
         Nodes of adaptive Gauss-Hermite quadrature for each random effect, for models with one
         grouping factor; 1 is the Laplace approximation.
@@ -112,6 +123,7 @@ def fit(
         offset=offset,
         dispersion=dispersion,
         zero_inflation=zero_inflation,
+        residual=residual,
         quadrature=quadrature,
         contrasts=contrasts,
         matrices=matrices,
@@ -131,6 +143,7 @@ def specified(
     offset: PerRow,
     dispersion: str | None,
     zero_inflation: str | None,
+    residual: str | None = None,
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None,
     matrices: Mapping[str, object] | None = None,
@@ -148,6 +161,10 @@ def specified(
             f"There is no method {method!r}. {did_you_mean(str(method).upper(), _METHODS)}"
             'Choose "ML" or "REML".'
         )
+    others = _others(chosen, dispersion=dispersion, zero_inflation=zero_inflation)
+    blocks = None if residual is None else _residual(residual, chosen, dispersion)
+    if blocks is not None:  # it holds the variances
+        others["dispersion"] = parse_one_sided("~ 0")
     return Specification(
         formula=parsed,
         family=chosen,
@@ -156,8 +173,9 @@ def specified(
         weights=weights if isinstance(weights, str) else None,
         offset=offset if isinstance(offset, str) else None,
         contrasts={} if contrasts is None else contrasts,
-        others=_others(chosen, dispersion=dispersion, zero_inflation=zero_inflation),
+        others=others,
         matrices=read_matrices(matrices),
+        residual=blocks,
     )
 
 
@@ -187,6 +205,27 @@ def _with_zeros(family: Family) -> Family:
     if "zero_inflation" in family.predictors:
         return family
     return Hurdle(family) if isinstance(family, Truncated) else zero_inflated(family)
+
+
+def _residual(text: str, family: Family, dispersion: str | None) -> ResidualTerm:
+    if not isinstance(text, str):
+        raise ModelError(
+            f'residual must be text, not {text!r}. For example residual="us(visit | subject)".'
+        )
+    if not family.is_quadratic:
+        raise ModelError(
+            "residual= is for a Gaussian response with the identity link; the "
+            f"{family.name} family with the {family.link.name} link has no residuals that vary "
+            "together. Write random effects with that structure, such as "
+            "ar1(0 + visit | subject)."
+        )
+    if dispersion is not None:
+        raise ModelError(
+            "residual= holds the variances of the residuals, too, so dispersion= cannot be "
+            "given with it. Choose a structure with a variance for each position, such as "
+            'hetar1 or us, or groups with their own covariance: "ar1(visit | subject, by=arm)".'
+        )
+    return parse_residual(text)
 
 
 def _others(family: Family, **formulas: str | None) -> dict[str, Formula]:

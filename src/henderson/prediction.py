@@ -16,13 +16,14 @@ from henderson.design.evaluation import columns_used
 from henderson.design.model_frame import PerRow
 from henderson.errors import DataError, ModelError
 from henderson.estimation.estimates import Estimates
+from henderson.estimation.matrices import residual_whitening
 from henderson.estimation.prediction_error import prediction_variance
 from henderson.families import Response
 from henderson.formula.syntax_tree import parse_expression
 
 Kind = Literal["response", "link", "probabilities"]
 Interval = Literal["confidence", "prediction"]
-ResidualKind = Literal["response", "pearson", "deviance"]
+ResidualKind = Literal["response", "pearson", "deviance", "normalized"]
 NativeTable: TypeAlias = Any  # a table of the user's own kind
 
 NODES = np.linspace(-4.0, 4.0, 41)  # of η, in standard errors around its prediction
@@ -115,6 +116,8 @@ def predict(
     if interval is None:
         return eta if kind == "link" else _mean(estimates, eta, new)
     z = normal_quantile(level)
+    if estimates.residual is not None:
+        _refuse_structured(estimates, rows, new, interval)
     if interval == "confidence":
         _refuse_mean_of_several(estimates, kind)
         se = np.sqrt(prediction_variance(estimates, "location", rows.matrix, rows.used))
@@ -156,21 +159,25 @@ def residuals(estimates: Estimates, *, kind: ResidualKind = "response") -> Vecto
     ----------
     kind
         "response": y − μ̂. "pearson": (y − μ̂) √w / sd(y | b), w the weight of the row.
-        "deviance": sign(y − μ̂) √(w d), d the row's unit deviance; for a Gaussian response in
-        units of y.
+        "normalized": L⁻¹(y − μ̂), R = LLᵀ within subjects, where residuals vary together; else
+        those of Pearson. "deviance": sign(y − μ̂) √(w d), d the row's unit deviance; for a
+        Gaussian response in units of y.
 
     Returns
     -------
     array
         One value for each row used; the binomial y is the proportion of successes.
     """
-    check_choice("kind", kind, ("response", "pearson", "deviance"))
+    check_choice("kind", kind, ("response", "pearson", "deviance", "normalized"))
     family, response = estimates.family, estimates.response
     eta = all_predictors(estimates)
     raw = family.observed(response) - family.mean(eta)
     if kind == "response":
         return raw
-    if kind == "pearson":
+    if kind == "normalized" and estimates.residual is not None:
+        scaled = raw * np.sqrt(response.size)
+        return residual_whitening(estimates).white(scaled[:, None])[:, 0]
+    if kind in {"pearson", "normalized"}:
         return raw * np.sqrt(response.weight / family.variance(eta, response.size))
     return np.sign(raw) * np.sqrt(response.weight * family.unit_deviance(response, eta))
 
@@ -332,6 +339,27 @@ def _mean(estimates: Estimates, eta: Vector, new: NativeTable | None) -> Vector:
     return estimates.family.mean(np.column_stack([eta, *others]))
 
 
+def _refuse_structured(
+    estimates: Estimates, rows: PredictedRows, new: NativeTable | None, interval: Interval
+) -> None:
+    """Where residuals vary together, some intervals are not known yet."""
+    residual = estimates.residual
+    assert residual is not None
+    text = residual.design.term.text
+    if any(used is not None for used in rows.used):
+        raise ModelError(
+            "Intervals with random effects are not there yet for residuals that vary together "
+            f"({text}). Give random=False."
+        )
+    variances = np.concatenate([np.diag(matrix) for matrix in residual.covariances])
+    if interval == "prediction" and new is not None and np.ptp(variances) > 1e-9 * variances[0]:
+        raise ModelError(
+            f"The residual variances of {text} differ between positions or groups, and "
+            "prediction intervals at new data are there for one variance only. Give "
+            'interval="confidence", or leave new out.'
+        )
+
+
 def _refuse_mean_of_several(estimates: Estimates, kind: Kind) -> None:
     if kind == "response" and not estimates.family.mean_is_of_location:
         raise ModelError(
@@ -434,6 +462,8 @@ def _other_predictors(estimates: Estimates, new: NativeTable | None, m: int) -> 
             continue
         if new is None:
             etas.append(predictor.eta)
+        elif estimates.residual is not None:  # of one variance: see _refuse_structured
+            etas.append(np.full(m, predictor.eta[0]))
         elif predictor.fixed.names == ("(Intercept)",) and not predictor.terms:
             etas.append(np.full(m, predictor.beta[0]))
         else:

@@ -1,14 +1,17 @@
 """New responses drawn from a fitted model."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates
+from henderson.estimation.matrices import residual_whitening
 from henderson.estimation.prediction_error import lower_factor
 from henderson.families import Response
+from henderson.likelihood.residual_blocks import Whitening
 from henderson.prediction import all_predictors, check_choice, effects_at
 
 
@@ -22,6 +25,8 @@ def simulate(
     """Draw responses at the rows of the fit, parameters at their estimates.
 
         b ~ N(0, Ĝ),   y | b ~ family(η = Xβ̂ + Zb + offset)
+
+    Gaussian residuals that vary together are drawn together, e ~ N(0, R̂).
 
     Parameters
     ----------
@@ -50,15 +55,50 @@ def simulate(
     generator = np.random.default_rng(rng)
     family, size = estimates.family, estimates.response.size
     draws = np.empty((estimates.response.y.size, n))
-    eta = all_predictors(estimates)
+    source = ResponseDraws.of(estimates)
     for draw in range(n):
-        if random == "new":
-            eta = np.column_stack(
-                [draw_predictor(each, generator) for each in estimates.predictors.values()]
-            )
-        y = family.simulate(size, eta, generator)
+        y = source.draw(generator, random=random)
         draws[:, draw] = family.observed(Response.of(y, size))
     return draws
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDraws:
+    """Responses of a fitted model one after another, on the scale of `response.y`."""
+
+    estimates: Estimates
+    modes: Matrix  # η of all predictors at the conditional modes, (n, K)
+    whitening: Whitening | None  # of residuals that vary together
+
+    @classmethod
+    def of(cls, estimates: Estimates) -> Self:
+        """Of a model; what draws share is computed once."""
+        return cls(
+            estimates,
+            all_predictors(estimates),
+            None if estimates.residual is None else residual_whitening(estimates),
+        )
+
+    def draw(
+        self, rng: np.random.Generator, *, random: Literal["new", "modes"] = "new"
+    ) -> Vector:
+        """One y, (n,), with new random effects or those of the conditional modes."""
+        estimates, eta = self.estimates, self.modes
+        size = estimates.response.size
+        if random == "new":
+            eta = np.column_stack(
+                [draw_predictor(each, rng) for each in estimates.predictors.values()]
+            )
+        if self.whitening is None:
+            y = estimates.family.simulate(size, eta, rng)
+            return np.asarray(y, dtype=np.float64)
+        white = rng.standard_normal((len(size), 1))
+        return eta[:, 0] + self.whitening.colour(white)[:, 0] / np.sqrt(size)
+
+
+def draw_response(estimates: Estimates, rng: np.random.Generator) -> Vector:
+    """One y with its own random effects, on the scale of `response.y`; shape (n,)."""
+    return ResponseDraws.of(estimates).draw(rng)
 
 
 def draw_predictor(predictor: PredictorEstimates, rng: np.random.Generator) -> Vector:

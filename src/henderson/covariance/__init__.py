@@ -2,14 +2,23 @@
 
 from henderson.covariance.base import CovarianceStructure
 from henderson.covariance.diagonal import Diagonal, HomogeneousDiagonal
-from henderson.covariance.registry import STRUCTURES, structure_named
+from henderson.covariance.registry import (
+    HOLD_A_CONSTANT,
+    RESIDUAL_STRUCTURES,
+    STRUCTURES,
+    residual_structure_named,
+    structure_named,
+)
 from henderson.covariance.unstructured import Unstructured
 
 __all__ = [
+    "HOLD_A_CONSTANT",
+    "RESIDUAL_STRUCTURES",
     "STRUCTURES",
     "CovarianceStructure",
     "Diagonal",
     "HomogeneousDiagonal",
     "Unstructured",
+    "residual_structure_named",
     "structure_named",
 ]

@@ -45,16 +45,40 @@ _ALL: tuple[CovarianceStructure, ...] = (
 
 STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType({s.keyword: s for s in _ALL})
 
+# Of residuals, by the names of SAS and nlme: one variance, unless the name begins with "het".
+RESIDUAL_STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType(
+    {name: STRUCTURES[name] for name in ("us", "diag", "ar1", "hetar1", "ad")}
+    | {"cs": STRUCTURES["homcs"], "hetcs": STRUCTURES["cs"]}
+    | {"toep": STRUCTURES["homtoep"], "hettoep": STRUCTURES["toep"]}
+    | {name: STRUCTURES[name] for name in ("ou", "exp", "gau")}
+)
+HOLD_A_CONSTANT = frozenset({"us", "cs", "toep"})  # of these, plus a constant is one, too
+
+
+def residual_structure_named(keyword: str, text: str, start: int) -> CovarianceStructure:
+    """Look up what `residual=` asked for; `text` and `start` locate it for the message."""
+    return _named(keyword, text, start, RESIDUAL_STRUCTURES, "structure of residuals")
+
 
 def structure_named(keyword: str, text: str, start: int) -> CovarianceStructure:
     """Look up what a formula asked for; `text` and `start` locate it for the message."""
-    if keyword in STRUCTURES:
-        return STRUCTURES[keyword]
-    known = sorted(STRUCTURES)
+    return _named(keyword, text, start, STRUCTURES, "covariance structure")
+
+
+def _named(
+    keyword: str,
+    text: str,
+    start: int,
+    structures: Mapping[str, CovarianceStructure],
+    what: str,
+) -> CovarianceStructure:
+    if keyword in structures:
+        return structures[keyword]
+    known = sorted(structures)
     raise FormulaError.at(
         text,
         start,
         start + len(keyword),
-        problem=f"There is no covariance structure called {keyword!r}.",
+        problem=f"There is no {what} called {keyword!r}.",
         hint=f"{did_you_mean(keyword, known)}Known: {', '.join(known)}.",
     )

@@ -5,6 +5,7 @@ from henderson.design.known_matrices import KnownMatrix, read_matrices
 from henderson.design.model_frame import ModelFrame, model_frame
 from henderson.design.new_data import NewDesign, NewRandom, new_design
 from henderson.design.random_effects import RandomDesign, random_design
+from henderson.design.residual_design import ResidualDesign, residual_design
 from henderson.design.response import ObservedResponse
 from henderson.design.structured_terms import completed, structured_term
 
@@ -16,11 +17,13 @@ __all__ = [
     "NewRandom",
     "ObservedResponse",
     "RandomDesign",
+    "ResidualDesign",
     "completed",
     "fixed_design",
     "model_frame",
     "new_design",
     "random_design",
     "read_matrices",
+    "residual_design",
     "structured_term",
 ]

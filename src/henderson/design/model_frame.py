@@ -83,6 +83,7 @@ def model_frame(
     contrasts: ContrastChoice = None,
     binary: bool = False,
     ordered: tuple[str, ...] | None = None,
+    also: Sequence[Formula] = (),
 ) -> ModelFrame:
     """Read what the formulas need and keep the complete rows.
 
@@ -101,6 +102,8 @@ def model_frame(
     binary, ordered
         Whether the response may be successes out of trials, or is one of ordered categories;
         see `observe_response`.
+    also
+        One-sided formulas whose variables are read, too, such as that of the residuals.
 
     Returns
     -------
@@ -132,7 +135,7 @@ def model_frame(
     formulas = (formulas,) if isinstance(formulas, Formula) else tuple(formulas)
     table = open_table(data)
     variables: dict[str, Variable] = {}
-    for formula in formulas:
+    for formula in (*formulas, *also):
         for expression in _expressions(formula):
             read_expression(expression, formula.text, table, variables)
     weights = read_argument("weights", weights, table, variables)

@@ -25,7 +25,7 @@ from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
 from henderson.inference.refitting import Refits
 from henderson.prediction import all_predictors, check_choice, residuals
-from henderson.simulation import draw_predictor
+from henderson.simulation import ResponseDraws
 
 Condition = Literal["none", "random"]
 
@@ -172,13 +172,9 @@ def variable_of(
 def _drawn(
     estimates: Estimates, n: int, condition: Condition, rng: np.random.Generator
 ) -> Iterator[Vector]:
-    family, size = estimates.family, estimates.response.size
-    eta = all_predictors(estimates)
+    source = ResponseDraws.of(estimates)
     for _ in range(n):
-        if condition == "none":
-            columns = [draw_predictor(each, rng) for each in estimates.predictors.values()]
-            eta = np.column_stack(columns)
-        yield np.asarray(family.simulate(size, eta, rng), dtype=np.float64)
+        yield source.draw(rng, random="new" if condition == "none" else "modes")
 
 
 def _against_refits(

@@ -189,6 +189,23 @@ class MixedModelEquations:
 
         return self.executor.map(one, self.parts, self.part_sizes)
 
+    def set_values(self, values: Sequence[Matrix]) -> None:
+        """New values (n, k) of every term, in the order given; of one part only."""
+        for position, t in enumerate(self.order):
+            self.parts[0].set_values(position, values[t])
+
+    def block_leverages(
+        self, rows: NDArray[np.int32], starts: NDArray[np.int64], size: int
+    ) -> Vector:
+        """ZΛC⁻¹ΛᵀZᵀ of blocks of rows that share all levels, one after another; of one part.
+
+        Block b has the rows `rows[starts[b]:starts[b + 1]]`; `size` is that of the result.
+        After `invert`.
+        """
+        out = np.empty(size)
+        self.parts[0].block_leverages(self._templates, rows, starts, out)
+        return out
+
     # ---- factor and solve --------------------------------------------------------------------
 
     def factor(self, templates: Vector, border: Sequence[Matrix], gram: Matrix) -> float:
@@ -569,3 +586,12 @@ class LeastSquares:
         half, beta = np.empty((p, p)), np.empty(p)
         r2, log_determinant = _core.profile(gram, half, beta)
         return cls(half, beta, r2, log_determinant)
+
+    def combination(self) -> Matrix:
+        """[X y] times this, (p + 1, p + 1), is [XR⁻ᵀ, y − Xβ]."""
+        p = len(self.beta)
+        combine = np.zeros((p + 1, p + 1))
+        combine[:p, :p] = self.half
+        combine[:p, p] = -self.beta
+        combine[p, p] = 1.0
+        return combine

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
-from henderson.design import FixedDesign, ModelFrame, RandomDesign
+from henderson.design import FixedDesign, ModelFrame, RandomDesign, ResidualDesign
 from henderson.estimation.specification import Specification
 from henderson.families import Family, Response
 from henderson.optimize import Certificate
@@ -41,6 +41,16 @@ class PredictorEstimates:
 
 
 @dataclass(frozen=True, slots=True)
+class ResidualEstimates:
+    """The covariance of Gaussian residuals within subjects, one for each group of subjects."""
+
+    design: ResidualDesign
+    structures: tuple[CovarianceStructure, ...]
+    thetas: tuple[Vector, ...]
+    covariances: tuple[Matrix, ...]  # (k, k), of the residuals at all positions
+
+
+@dataclass(frozen=True, slots=True)
 class Estimates:
     """A fitted model.
 
@@ -48,7 +58,8 @@ class Estimates:
     `predictors`: for a Gaussian response with the identity link (XᵀV⁻¹X)⁻¹ for the location
     and the profile information for log σ; otherwise the inverse joint Hessian over
     (β, θ), its β part. `vcov_all` (P + nθ, P + nθ) adds the covariance parameters θ, NaN
-    in rows of parameters at a boundary.
+    in rows of parameters at a boundary. With a residual structure θ has its parameters last,
+    the dispersion has no coefficients, and its predictor is the logarithm of the residual sd.
     """
 
     specification: Specification
@@ -61,6 +72,7 @@ class Estimates:
     log_likelihood: float  # restricted where specification.method == "REML"
     n_parameters: int  # fixed effects, dispersion, covariance parameters
     certificate: Certificate
+    residual: ResidualEstimates | None = None  # where residuals vary together
 
     @property
     def location(self) -> PredictorEstimates:

@@ -30,6 +30,14 @@ class PredictorFit:
 
 
 @dataclass(frozen=True, slots=True)
+class ResidualFit:
+    """The covariance of residuals within subjects, by group of subjects."""
+
+    thetas: tuple[Vector, ...]
+    covariances: tuple[Matrix, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FitResult:
     """The whole fit. `vcov_all` is over (β of all predictors, θ)."""
 
@@ -39,6 +47,7 @@ class FitResult:
     log_likelihood: float
     certificate: Certificate
     seconds: tuple[float, float, float]  # preparing the equations, searching, finishing
+    residual: ResidualFit | None = None
 
 
 def sandwich(T: Matrix, blocks: Blocks) -> Blocks:

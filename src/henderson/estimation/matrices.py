@@ -19,6 +19,7 @@ from scipy.sparse import (
 from henderson.arrays import Matrix
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
+from henderson.likelihood.residual_blocks import ResidualBlocks, Whitening
 
 LARGEST_DENSE = 10_000  # rows: V then takes 0.8 GB
 
@@ -67,12 +68,27 @@ def random_covariance(estimates: Estimates) -> csr_array:
     return csr_array(block_diag(blocks, format="csr")) if blocks else csr_array((0, 0))
 
 
-def residual_covariance(estimates: Estimates) -> dia_array:
-    """R, (n, n), diagonal: the covariance of the response given the random effects.
+def residual_whitening(estimates: Estimates) -> Whitening:
+    """R = LLᵀ of residuals that vary together, by subject; without weights."""
+    residual = estimates.residual
+    assert residual is not None
+    d = residual.design
+    blocks = ResidualBlocks.of(d.subject, d.position, d.group, len(d.positions))
+    found = blocks.factor(residual.covariances)
+    assert found is not None
+    return found
 
-    For a Gaussian response σ²/wᵢ; for other families the variance at the conditional modes. A
-    binomial response is the proportion of successes.
+
+def residual_covariance(estimates: Estimates) -> dia_array | csr_array:
+    """R, (n, n), sparse: the covariance of the response given the random effects.
+
+    For a Gaussian response σ²/wᵢ, diagonal; where residuals vary together, block-diagonal over
+    subjects, the covariance over √(wᵢwⱼ). For other families the variance at the conditional
+    modes. A binomial response is the proportion of successes.
     """
+    if estimates.residual is not None:
+        scale = diags_array(1.0 / np.sqrt(estimates.response.size))
+        return csr_array(scale @ residual_whitening(estimates).covariance() @ scale)
     eta = np.column_stack([each.eta for each in estimates.predictors.values()])
     variance = estimates.family.variance(eta, estimates.response.size)
     return dia_array(diags_array(variance))

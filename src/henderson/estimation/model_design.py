@@ -6,16 +6,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
-from henderson.covariance import CovarianceStructure
+from henderson.covariance import (
+    HOLD_A_CONSTANT,
+    CovarianceStructure,
+    residual_structure_named,
+)
 from henderson.design import (
     FixedDesign,
     KnownMatrix,
     ModelFrame,
     RandomDesign,
+    ResidualDesign,
     completed,
     fixed_design,
     model_frame,
     random_design,
+    residual_design,
     structured_term,
 )
 from henderson.design.model_frame import PerRow
@@ -23,7 +29,7 @@ from henderson.equations import RandomTermMatrix
 from henderson.errors import DataError
 from henderson.estimation.specification import Specification
 from henderson.families import Family, Response
-from henderson.formula import Formula, RandomTerm
+from henderson.formula import Formula, RandomTerm, ResidualTerm
 from henderson.likelihood.parameters import CovarianceParameters
 
 _A_FEW_ROWS = 1000
@@ -48,6 +54,8 @@ class ModelDesign:
     family: Family
     response: Response
     predictors: tuple[PredictorDesign, ...]
+    residual: ResidualDesign | None = None
+    residual_structures: tuple[CovarianceStructure, ...] = ()  # one a group of subjects
 
     @property
     def n(self) -> int:
@@ -62,9 +70,13 @@ class ModelDesign:
     @property
     def is_linear(self) -> bool:
         """Gaussian with identity link and one residual variance: β and σ² have closed forms."""
-        return self.family.is_quadratic and all(
-            p.fixed.names == ("(Intercept)",) and not p.random and not p.offset.any()
-            for p in self.predictors[1:]
+        return (
+            self.residual is None
+            and self.family.is_quadratic
+            and all(
+                p.fixed.names == ("(Intercept)",) and not p.random and not p.offset.any()
+                for p in self.predictors[1:]
+            )
         )
 
     @property
@@ -73,28 +85,41 @@ class ModelDesign:
         others = (i for i, p in enumerate(self.predictors) if i and p.random)
         return (0, *others)
 
-    def term_matrices(self) -> list[RandomTermMatrix]:
-        """The columns of Z of all terms, predictor by predictor."""
+    def term_matrices(self, *, dense: bool = False) -> list[RandomTermMatrix]:
+        """The columns of Z of all terms, predictor by predictor; `dense`: values of all k."""
         return [
             RandomTermMatrix(
                 predictor=position,
                 k=term.n_effects,
                 levels=term.n_levels,
                 codes=term.codes,
-                values=term.values,
-                columns=term.columns,
+                values=_dense(term) if dense else term.values,
+                columns=None if dense else term.columns,
             )
             for position, index in enumerate(self.random_predictors)
             for term in self.predictors[index].random
         ]
 
     def covariance_parameters(self) -> CovarianceParameters:
-        """θ of all terms, in the order of `term_matrices`."""
+        """θ of all terms, in the order of `term_matrices`, then that of the residuals."""
         ordered = [self.predictors[i] for i in self.random_predictors]
+        of_residuals = () if self.residual is None else (len(self.residual.positions),)
         return CovarianceParameters(
-            tuple(s for p in ordered for s in p.structures),
-            tuple(t.n_effects for p in ordered for t in p.random),
+            (*(s for p in ordered for s in p.structures), *self.residual_structures),
+            (
+                *(t.n_effects for p in ordered for t in p.random),
+                *of_residuals * len(self.residual_structures),
+            ),
         )
+
+
+def _dense(term: RandomDesign) -> Matrix:
+    """Z of a term by row and effect, (n, k)."""
+    if term.columns is None:
+        return term.values
+    values = np.zeros((len(term.codes), term.n_effects))
+    np.put_along_axis(values, term.columns, term.values, axis=1)
+    return values
 
 
 def design_model(
@@ -119,6 +144,7 @@ def design_model(
     structured = [
         [structured_term(term, each.text) for term in each.random] for each in formulas
     ]
+    asked = specification.residual
     frame = model_frame(
         formulas,
         data,
@@ -127,6 +153,7 @@ def design_model(
         contrasts=specification.contrasts or None,
         binary=family.counts_trials,
         ordered=family.categories if family.observes_categories else None,
+        also=() if asked is None else (asked.formula,),
     )
     observed = frame.response
     assert observed is not None
@@ -161,6 +188,11 @@ def design_model(
             f"Most are of {location.fixed.terms[richest]!r}. Leave out terms, or use more data."
         )
     _refuse_absorbed(location)
+    if asked is not None:
+        residual, structure = _residual(frame, asked, location)
+        return ModelDesign(
+            frame, family, response, predictors, residual, (structure,) * len(residual.groups)
+        )
     model = ModelDesign(frame, family, response, predictors)
     if model.is_linear:
         _refuse_confounding(location, response, observed.label, formula)
@@ -184,6 +216,32 @@ def _predictor(
     )
     fixed = fixed_design(frame, formula, absorbed=absorbed)
     return PredictorDesign(name, fixed, offset, random, structures)
+
+
+def _residual(
+    frame: ModelFrame, asked: ResidualTerm, location: PredictorDesign
+) -> tuple[ResidualDesign, CovarianceStructure]:
+    """The subjects and positions of the rows, and the structure over them."""
+    structure = residual_structure_named(asked.structure, asked.formula.text, asked.term.start)
+    timed = structure.coordinates is not None
+    residual = residual_design(frame, asked, timed=timed, every_pair=asked.structure == "us")
+    for term in location.random:
+        of_subject = np.empty(len(residual.subjects), dtype=term.codes.dtype)
+        of_subject[residual.subject] = term.codes
+        if not np.array_equal(of_subject[residual.subject], term.codes):
+            raise DataError(
+                f"The rows of a subject of {residual.label!r} are in several levels of "
+                f"{term.group!r}. Random terms beside residual={asked.text!r} need groups that "
+                "hold whole subjects; put what crosses them into random terms alone."
+            )
+        same = term.n_levels == len(residual.subjects) and term.effects == ("(Intercept)",)
+        if same and asked.structure in HOLD_A_CONSTANT:
+            raise DataError(
+                f"{term.term.text} and residual={asked.text!r} describe the same covariance: "
+                f"rows of a subject vary together through both. Leave {term.term.text} out, or "
+                "choose a residual structure whose correlations fade, such as ar1."
+            )
+    return residual, structure if residual.points is None else structure.at(residual.points)
 
 
 def _refuse_constant(response: Response, label: str) -> None:

@@ -7,12 +7,18 @@ import numpy as np
 from henderson.design.model_frame import PerRow
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.control import FitControl
-from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.estimation.estimates import (
+    Estimates,
+    PredictorEstimates,
+    ResidualEstimates,
+    TermEstimates,
+)
 from henderson.estimation.fit_result import FitResult
 from henderson.estimation.gaussian_fit import fit_gaussian
 from henderson.estimation.laplace_fit import fit_laplace
 from henderson.estimation.model_design import ModelDesign, design_model
 from henderson.estimation.specification import Specification
+from henderson.estimation.structured_fit import fit_structured
 
 
 def estimate(
@@ -24,16 +30,23 @@ def estimate(
     control: FitControl | None = None,
 ) -> Estimates:
     """Fit a specified model to data."""
-    control = control or FitControl()
     design = design_model(specification, data, weights=weights, offset=offset)
+    return _estimates(specification, design, fit_design(specification, design, control))
+
+
+def fit_design(
+    specification: Specification, design: ModelDesign, control: FitControl | None = None
+) -> FitResult:
+    """Fit a design by the method that suits it."""
+    control = control or FitControl()
     restricted = specification.method == "REML"
     # A search may try points beyond the range of doubles, and turns back from them.
     with single_blas_thread(), np.errstate(all="ignore"):
+        if design.residual is not None:
+            return fit_structured(design, restricted, control)
         if design.is_linear:
-            result = fit_gaussian(design, restricted, control)
-        else:
-            result = fit_laplace(design, restricted, specification.quadrature, control)
-    return _estimates(specification, design, result)
+            return fit_gaussian(design, restricted, control)
+        return fit_laplace(design, restricted, specification.quadrature, control)
 
 
 def _estimates(
@@ -69,4 +82,12 @@ def _estimates(
         log_likelihood=result.log_likelihood,
         n_parameters=P + len(result.theta),
         certificate=result.certificate,
+        residual=None
+        if design.residual is None or result.residual is None
+        else ResidualEstimates(
+            design.residual,
+            design.residual_structures,
+            result.residual.thetas,
+            result.residual.covariances,
+        ),
     )

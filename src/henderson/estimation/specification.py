@@ -6,7 +6,7 @@ from typing import Literal
 
 from henderson.design import KnownMatrix
 from henderson.families import Family
-from henderson.formula import Formula, parse_one_sided
+from henderson.formula import Formula, ResidualTerm, parse_one_sided
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Specification:
     contrasts: str | Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, Formula] = field(default_factory=dict)  # of predictors but location
     matrices: Mapping[str, KnownMatrix] = field(default_factory=dict)  # of propto(), by name
+    residual: ResidualTerm | None = None  # how Gaussian residuals vary together
 
     @property
     def formulas(self) -> tuple[Formula, ...]:

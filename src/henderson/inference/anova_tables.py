@@ -6,8 +6,8 @@ from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.inference.linear_functions import (
     DegreesOfFreedom,
+    default_method,
     degrees_of_freedom,
-    is_linear,
     joint_test,
 )
 from henderson.inference.term_hypotheses import Convention, TermHypotheses, Type
@@ -111,7 +111,7 @@ def anova(
     estimates = estimates_of(model)
     _check(type, test, convention)
     if test is None:
-        of_mean = component == "location" and is_linear(estimates)
+        of_mean = component == "location" and default_method(estimates) != "infinite"
         test = "F" if ddf is not None or of_mean else "Chisq"
     if test == "Chisq" and ddf not in {None, "infinite"}:
         raise ModelError(

@@ -20,8 +20,8 @@ class CoefficientDf:
     def df(self, L: Matrix) -> Vector:
         """ν of each row of L (r, p); shape (r,)."""
         weight = np.abs(L * np.sqrt(np.diag(self.vcov)))
-        takes_part = weight > 1e-10 * weight.max(axis=1, keepdims=True)
-        return np.where(takes_part, self.nu, np.inf).min(axis=1)
+        takes_part = weight > 1e-10 * weight.max(axis=1, keepdims=True, initial=0.0)
+        return np.where(takes_part, self.nu, np.inf).min(axis=1, initial=np.inf)
 
     def joint(self, L: Matrix, value: Vector) -> tuple[float, float]:
         """F of `value` (q,), for independent rows L (q, p), and its denominator's ν."""

@@ -48,22 +48,23 @@ def linear_directions(terms: tuple[TermEstimates, ...]) -> Directions:
     the derivatives at its estimate instead.
     """
     return Directions(
-        tuple(_basis(term.structure, term.theta, term.design.n_effects) for term in terms)
+        tuple(linear_basis(term.structure, term.theta, term.design.n_effects) for term in terms)
     )
 
 
-def _basis(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:
+def linear_basis(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:
+    """A basis of the covariances (k, k) of one structure, or its derivatives at θ."""
     anywhere = structure.parameters_near(np.eye(k) + 0.1 + 0.2 * np.diag(np.arange(k) / k))
-    here = _changes(structure, structure.parameters_near(np.eye(k)), k)
-    both = np.concatenate([here, _changes(structure, anywhere, k)]).reshape(-1, k * k)
+    here = changes_of(structure, structure.parameters_near(np.eye(k)), k)
+    both = np.concatenate([here, changes_of(structure, anywhere, k)]).reshape(-1, k * k)
     if np.linalg.matrix_rank(both, tol=1e-8) == len(here):
         return here
-    own = _changes(structure, theta, k)
+    own = changes_of(structure, theta, k)
     return own[np.abs(own).reshape(len(own), -1).max(axis=1) > 0.0]
 
 
-def _changes(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:
-    """∂(TTᵀ)/∂θ, (nθ, k, k)."""
+def changes_of(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:
+    """∂(TTᵀ)/∂θ of one structure, (nθ, k, k)."""
     half = structure.factor_derivatives(theta, k) @ structure.factor(theta, k).T
     return half + half.transpose(0, 2, 1)
 

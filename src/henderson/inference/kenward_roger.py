@@ -47,7 +47,7 @@ class KenwardRoger:
 
     vcov: Matrix  # Φ_A, (p, p)
     root: Matrix  # T, (p, p), TTᵀ = Φ
-    P: Blocks  # −TᵀPᵢT, (m, p, p); the first is I, of V itself
+    P: Blocks  # −TᵀPᵢT, (m, p, p)
     W: Matrix  # (m, m)
 
     name = "kenward-roger"
@@ -64,23 +64,27 @@ class KenwardRoger:
         )
         Q = _second_order(gls, directions)
         first, second = covariance_traces(gls.equations, gls.templates, directions)
-        second = second - 2.0 * np.einsum("irjr->ij", Q)
-        second += np.einsum("irs,jsr->ij", changes, changes)
-        first = first - np.einsum("irr->i", changes)
         m = len(directions)
-        traces = np.empty((m + 1, m + 1))
-        traces[0, 0] = n - p
+        traces = np.empty((m + 1, m + 1))  # V itself is the first direction
+        traces[0, 0] = n
         traces[0, 1:] = traces[1:, 0] = first
         traces[1:, 1:] = second
-        W = 2.0 * _inverse(traces)
-        excess = Q - np.einsum("irs,jst->irjt", changes, changes)
-        adjusted = np.einsum("ij,irjs->rs", W[1:, 1:], excess)
-        return cls(
-            vcov=estimates.vcov[:p, :p] + 2.0 * gls.root @ adjusted @ gls.root.T,
-            root=gls.root,
-            P=np.concatenate([np.eye(p)[None], changes]),
-            W=W,
-        )
+        P = np.concatenate([np.eye(p)[None], changes])
+        with_V = np.empty((m + 1, p, m + 1, p))
+        with_V[0] = P.transpose(1, 0, 2)
+        with_V[:, :, 0] = P
+        with_V[1:, :, 1:] = Q
+        return cls.adjusted(estimates.vcov[:p, :p], gls.root, P, with_V, traces)
+
+    @classmethod
+    def adjusted(cls, vcov: Matrix, root: Matrix, P: Blocks, Q: Blocks, traces: Matrix) -> Self:
+        """From Φ, T, −TᵀPᵢT (m, p, p), TᵀQᵢⱼT as i r j s, and tr(V⁻¹VᵢV⁻¹Vⱼ) (m, m)."""
+        information = traces - 2.0 * np.einsum("irjr->ij", Q)
+        information += np.einsum("irs,jsr->ij", P, P)
+        W = 2.0 * _inverse(information)
+        excess = Q - np.einsum("irs,jst->irjt", P, P)
+        moved = np.einsum("ij,irjs->rs", W, excess)
+        return cls(vcov=vcov + 2.0 * root @ moved @ root.T, root=root, P=P, W=W)
 
     def df(self, L: Matrix) -> Vector:
         """ν of each row of L (r, p); shape (r,)."""

@@ -18,6 +18,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates, PredictorEstimates
 from henderson.estimation.prediction_error import coefficients_of
+from henderson.inference import independent_blocks
 from henderson.inference.between_within import between_within_df
 from henderson.inference.coefficient_df import CoefficientDf
 from henderson.inference.containment import containment_df
@@ -275,6 +276,9 @@ def degrees_of_freedom(
 
 def default_method(estimates: Estimates) -> str:
     """The name of a model's own method: see `degrees_of_freedom`."""
+    if estimates.residual is not None and independent_blocks.too_large(estimates) is None:
+        by_reml = estimates.specification.method == "REML"
+        return "kenward-roger" if by_reml else "satterthwaite"
     if not is_linear(estimates):
         return "infinite"
     terms = estimates.location.terms
@@ -287,10 +291,14 @@ def default_method(estimates: Estimates) -> str:
 
 def is_linear(estimates: Estimates) -> bool:
     """Whether the model is Gaussian with the identity link and one residual variance."""
-    return estimates.family.is_quadratic and all(
-        each.fixed.names == ("(Intercept)",) and not each.terms and not each.offset.any()
-        for name, each in estimates.predictors.items()
-        if name != "location"
+    return (
+        estimates.residual is None
+        and estimates.family.is_quadratic
+        and all(
+            each.fixed.names == ("(Intercept)",) and not each.terms and not each.offset.any()
+            for name, each in estimates.predictors.items()
+            if name != "location"
+        )
     )
 
 
@@ -323,7 +331,7 @@ def _residual_df(estimates: Estimates) -> Vector:
 
 
 def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
-    if not is_linear(estimates):
+    if estimates.residual is None and not is_linear(estimates):
         raise _needs_linear("Kenward and Roger's", estimates)
     if estimates.specification.method != "REML":
         raise ModelError(
@@ -331,6 +339,9 @@ def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
             'whose variances are too small. Fit it with method="REML", or use '
             'ddf="satterthwaite".'
         )
+    if estimates.residual is not None:
+        _refuse_large_blocks(estimates)
+        return independent_blocks.kenward_roger(estimates)
     q = sum(term.modes.size for term in estimates.location.terms)
     if len(estimates.location.terms) > 1 and q > LARGEST_DENSE:
         raise ModelError(
@@ -341,7 +352,20 @@ def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
     return KenwardRoger.of(estimates)
 
 
+def _refuse_large_blocks(estimates: Estimates) -> None:
+    size = independent_blocks.too_large(estimates)
+    if size is not None:
+        raise ModelError(
+            f"With residuals that vary together and {size} rows linked by subjects and random "
+            "effects, these degrees of freedom need too large matrices. Use "
+            'ddf="between-within", or ddf="infinite".'
+        )
+
+
 def _satterthwaite(estimates: Estimates) -> DegreesOfFreedom:
+    if estimates.residual is not None:
+        _refuse_large_blocks(estimates)
+        return independent_blocks.satterthwaite(estimates)
     if not is_linear(estimates):
         raise _needs_linear("Satterthwaite's", estimates)
     return Satterthwaite.of(estimates)

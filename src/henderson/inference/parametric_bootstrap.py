@@ -26,7 +26,7 @@ from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.refitting import Refits
 from henderson.inference.replicates import checked_count, replicates
 from henderson.prediction import NativeTable, check_choice, normal_quantile
-from henderson.simulation import draw_predictor
+from henderson.simulation import draw_response
 
 IntervalKind = Literal["percentile", "basic", "bias-corrected", "normal"]
 _ROUGH = 1e-6  # of −2 log L: estimates are then off by a thousandth of a standard error
@@ -203,12 +203,6 @@ class _Prepare:
             return value, again.certificate.converged
 
         return task
-
-
-def draw_response(estimates: Estimates, rng: np.random.Generator) -> Vector:
-    """One y with its own random effects, on the scale of `response.y`; shape (n,)."""
-    eta = np.column_stack([draw_predictor(each, rng) for each in estimates.predictors.values()])
-    return np.asarray(estimates.family.simulate(estimates.response.size, eta, rng), np.float64)
 
 
 def parameters(estimates: Estimates) -> dict[str, float]:

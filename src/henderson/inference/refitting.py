@@ -8,12 +8,12 @@ import numpy as np
 from henderson.arrays import Matrix, Vector
 from henderson.design import FixedDesign
 from henderson.estimation import FitControl
-from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fit_result import FitResult
 from henderson.estimation.gaussian_fit import GaussianAnalysis, fit_gaussian
 from henderson.estimation.laplace_fit import LaplaceAnalysis, fit_laplace
 from henderson.estimation.model_design import ModelDesign, PredictorDesign
+from henderson.estimation.pipeline import fit_design
 from henderson.families import Response
 
 
@@ -62,13 +62,7 @@ def refit(
             offset=own.offset if offset is None else offset,
         )
         estimates = replace(estimates, predictors={**estimates.predictors, component: own})
-    design = design_of(estimates)
-    restricted, control = specification.method == "REML", FitControl()
-    with single_blas_thread():
-        if design.is_linear:
-            result = fit_gaussian(design, restricted, control)
-        else:
-            result = fit_laplace(design, restricted, specification.quadrature, control)
+    result = fit_design(specification, design_of(estimates))
     return replace(_updated(estimates, result), specification=specification)
 
 
@@ -84,21 +78,21 @@ class Refits:
     estimates: Estimates
     design: ModelDesign
     control: FitControl
-    analysis: GaussianAnalysis | LaplaceAnalysis
+    analysis: GaussianAnalysis | LaplaceAnalysis | None
 
     @classmethod
     def of(cls, estimates: Estimates, control: FitControl | None = None) -> Self:
         """For the design of a fitted model."""
         control = control or FitControl()
         design, asked = design_of(estimates), estimates.specification
-        return cls(
-            estimates,
-            design,
-            control,
-            GaussianAnalysis.of(design, asked.method == "REML", control, reused=True)
-            if design.is_linear
-            else LaplaceAnalysis.of(design, asked.quadrature, control),
-        )
+        analysis = None  # residuals that vary together move with the parameters
+        if design.residual is None:
+            analysis = (
+                GaussianAnalysis.of(design, asked.method == "REML", control, reused=True)
+                if design.is_linear
+                else LaplaceAnalysis.of(design, asked.quadrature, control)
+            )
+        return cls(estimates, design, control, analysis)
 
     def fit(self, y: Vector) -> Estimates:
         """The model fitted to y (n,), on the scale of `estimates.response.y`."""
@@ -107,7 +101,9 @@ class Refits:
         design = replace(self.design, response=response)
         restricted = asked.method == "REML"
         with np.errstate(all="ignore"):
-            if isinstance(self.analysis, GaussianAnalysis):
+            if self.analysis is None:
+                result = fit_design(asked, design, self.control)
+            elif isinstance(self.analysis, GaussianAnalysis):
                 result = fit_gaussian(design, restricted, self.control, self.analysis)
             else:
                 result = fit_laplace(
@@ -149,6 +145,8 @@ def design_of(estimates: Estimates) -> ModelDesign:
             )
             for each in estimates.predictors.values()
         ),
+        residual=None if estimates.residual is None else estimates.residual.design,
+        residual_structures=() if estimates.residual is None else estimates.residual.structures,
     )
 
 
@@ -175,8 +173,16 @@ def _updated(estimates: Estimates, result: FitResult) -> Estimates:
         )
     }
     P = sum(len(fit.beta) for fit in result.predictors)
+    residual = estimates.residual
+    if residual is not None and result.residual is not None:
+        residual = replace(
+            residual,
+            thetas=result.residual.thetas,
+            covariances=result.residual.covariances,
+        )
     return replace(
         estimates,
+        residual=residual,
         predictors=predictors,
         vcov=result.vcov_all[:P, :P].copy(),
         vcov_all=result.vcov_all,

@@ -23,6 +23,7 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
+from scipy.sparse import csr_array
 
 from henderson.arrays import Matrix, Vector
 from henderson.design.columns import read_array
@@ -208,11 +209,11 @@ def _clusters(estimates: Estimates, codes: NDArray[np.integer], m: int) -> Itera
     location = estimates.location
     X, Z = location.fixed.matrix, random_matrix(estimates)
     ZG = Z @ random_covariance(estimates)
-    residual = residual_covariance(estimates).diagonal()
+    residual = csr_array(residual_covariance(estimates))
     e = estimates.response.y - location.fixed_eta
     order = np.argsort(codes, kind="stable")
     for rows in np.split(order, np.cumsum(np.bincount(codes, minlength=m))[:-1]):
-        V = (ZG[rows] @ Z[rows].T).toarray() + np.diag(residual[rows])
+        V = (ZG[rows] @ Z[rows].T).toarray() + residual[rows][:, rows].toarray()
         C = np.linalg.cholesky(V)
         both = solve_triangular(C, np.column_stack([X[rows], e[rows]]), lower=True)
         yield _Cluster(both[:, :-1], both[:, -1], C)
@@ -312,15 +313,21 @@ def _named(estimates: Estimates, name: str) -> NDArray[np.generic]:
 
 
 def _refuse_crossing(estimates: Estimates, codes: NDArray[np.integer], m: int) -> None:
-    for term in (t for each in estimates.predictors.values() for t in each.terms):
-        of_level = np.zeros(term.design.n_levels, dtype=codes.dtype)
-        of_level[term.design.codes] = codes
-        crossing = of_level[term.design.codes] != codes
+    dependent = [
+        (d.codes, d.levels, d.group, d.term.text)
+        for d in (t.design for each in estimates.predictors.values() for t in each.terms)
+    ]
+    if estimates.residual is not None:
+        design = estimates.residual.design
+        dependent.append((design.subject, design.subjects, design.label, design.term.text))
+    for own, levels, group, text in dependent:
+        of_level = np.zeros(len(levels), dtype=codes.dtype)
+        of_level[own] = codes
+        crossing = of_level[own] != codes
         if crossing.any():
-            level = term.design.levels[term.design.codes[int(np.argmax(crossing))]]
+            level = levels[own[int(np.argmax(crossing))]]
             raise ModelError(
-                f"Level {level!r} of {term.design.group!r} has rows in several of the {m} "
-                f"clusters, which {term.design.term.text} makes "
-                "dependent. Clusters must contain whole levels of every random term: use "
-                "coarser clusters."
+                f"Level {level!r} of {group!r} has rows in several of the {m} clusters, which "
+                f"{text} makes dependent. Clusters must contain whole levels of every random "
+                "term, and whole subjects of the residuals: use coarser clusters."
             )

@@ -109,7 +109,9 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
     varying = [
         name
         for name, each in estimates.predictors.items()
-        if name != "location" and (each.fixed.names != ("(Intercept)",) or each.terms)
+        if name != "location"
+        and estimates.residual is None
+        and (each.fixed.names != ("(Intercept)",) or each.terms)
     ]
     if not family.mean_is_of_location or varying:
         what = f"a {varying[0]} that varies" if varying else f"the {family.name} family"
@@ -118,9 +120,9 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
             "models by AIC, or predictions with what was observed."
         )
     fixed = float(np.var(location.fixed.matrix @ location.beta, ddof=1))
-    linear = is_linear(estimates)
+    linear = is_linear(estimates) or estimates.residual is not None
     random: dict[str, float] = {}
-    residual = np.exp(2.0 * estimates.predictors["dispersion"].beta[0]) if linear else 0.0
+    residual = np.mean(np.exp(2.0 * estimates.predictors["dispersion"].eta)) if linear else 0.0
     for term in location.terms:
         value = mean_variance(term)
         if not linear and term.design.n_levels == estimates.frame.n:

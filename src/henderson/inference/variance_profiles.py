@@ -23,6 +23,7 @@ from henderson.arrays import Vector
 from henderson.covariance import CovarianceStructure
 from henderson.covariance.unstructured import Unstructured
 from henderson.equations import MixedModelEquations
+from henderson.errors import ModelError
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.inference.anova_tables import Fitted, estimates_of
@@ -107,6 +108,11 @@ def profile_variances(
     (['sd_(Intercept)|Batch', 'sigma'], [84.1, 67.7])
     """
     estimates = estimates_of(model)
+    if estimates.residual is not None:
+        raise ModelError(
+            "Profile intervals of variances are not there yet for residuals that vary together "
+            f"({estimates.residual.design.term.text}). Use bootstrap()."
+        )
     z = normal_quantile(level)
     known = {each.name: each for each in _parameters(estimates)}
     chosen = chosen_names("variance parameter", parameters, list(known))

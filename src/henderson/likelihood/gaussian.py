@@ -140,18 +140,9 @@ class GaussianLikelihood:
             deviance += fixed.log_determinant
         return _Profile(templates, float(deviance), border, fixed)
 
-    def _combine(self, fixed: LeastSquares) -> Matrix:
-        """[X y] becomes [XR⁻ᵀ, y − Xβ]."""
-        p = self.p
-        combine = np.zeros((p + 1, p + 1))
-        combine[:p, :p] = fixed.half
-        combine[:p, p] = -fixed.beta
-        combine[p, p] = 1.0
-        return combine
-
     def _solve(self, at: _Profile) -> tuple[Sequence[Matrix], Matrix]:
         """[C⁻¹ΛᵀZᵀWX R⁻ᵀ | u] by back substitution, and the matrix that combines [X y]."""
-        combine = self._combine(at.fixed)
+        combine = at.fixed.combination()
         x = [b @ combine for b in at.border]
         self.equations.back_solve(x)
         return x, combine
@@ -233,7 +224,7 @@ class GaussianLikelihood:
         K = ZᵀPZ is block-diagonal but for FFᵀ, which restricted likelihood takes away.
         """
         p, (k,) = self.p, self.parameters.k
-        combine = self._combine(at.fixed)
+        combine = at.fixed.combination()
         parts = self.equations.level_sums(
             self._zxy,
             at.border,
@@ -332,7 +323,7 @@ class GaussianLikelihood:
         """
         p = self.p
         fixed = LeastSquares.of(self._xy)
-        combine = self._combine(fixed)
+        combine = fixed.combination()
         both = [zxy @ combine for zxy in self._zxy]
         self.equations.sum_tail(both)
         scores = [s[:, :, p] for s in self.equations.by_term(both)]

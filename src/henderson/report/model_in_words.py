@@ -11,7 +11,7 @@ from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEs
 from henderson.report.contents import Equation, Piece
 from henderson.report.sources import SOURCES
 from henderson.report.summary import title
-from henderson.report.tables import dispersion_parameters, has_correlations, residual_sd
+from henderson.report.tables import covariance_of_term, dispersion_parameters, residual_sd
 
 MOST_NAMES = 3  # of the effects of a term
 
@@ -76,7 +76,8 @@ def _effects(term: TermEstimates) -> str:
     shown = [name.strip("()").replace("Intercept", "intercept") for name in names]
     if len(shown) > MOST_NAMES:
         shown = [*shown[:MOST_NAMES], f"{len(shown) - MOST_NAMES} more"]
-    together = f" ({term.structure.keyword} covariance)" if has_correlations(term) else ""
+    correlated = covariance_of_term(term).correlated
+    together = f" ({term.structure.keyword} covariance)" if correlated else ""
     return f"random effects of {listed(shown)}{together}"
 
 

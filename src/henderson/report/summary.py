@@ -7,18 +7,16 @@ from typing import final
 
 import numpy as np
 
-from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.estimation.estimates import Estimates, PredictorEstimates
 from henderson.report.criteria import aic, bic, deviance
 from henderson.report.layout import Grid, Section, decimals_for, numbers, p_value
 from henderson.report.tables import (
     MOST_EFFECTS,
+    Covariance,
     coefficient_estimates,
-    correlations,
+    covariances,
     dispersion_parameters,
-    has_correlations,
-    natural_parameters,
     residual_sd,
-    variance_in_common,
 )
 
 
@@ -75,6 +73,7 @@ def heading(estimates: Estimates) -> Section:
     lines = [
         f"Formula: {estimates.specification.formula.text}",
         f"Family:  {family.name}, {family.link.name} link",
+        *residual_lines(estimates),
         f"Data:    {rows}",
     ]
     asked = estimates.specification
@@ -87,6 +86,14 @@ def heading(estimates: Estimates) -> Section:
         failure, success = frame.response.events
         lines.append(f"Success: {success} (failure: {failure})")
     return Section(title(estimates), lines=tuple(lines))
+
+
+def residual_lines(estimates: Estimates) -> list[str]:
+    """How the residuals vary together, where they do."""
+    asked = estimates.specification.residual
+    if asked is None or estimates.residual is None:
+        return []
+    return [f"Residual: {asked.text}, {estimates.residual.structures[0].description}"]
 
 
 def title(estimates: Estimates) -> str:
@@ -129,14 +136,14 @@ def criteria_grid(estimates: Estimates) -> Grid:
 
 def random_section(estimates: Estimates) -> Section | None:
     """Variances and correlations of the random effects, and the numbers of levels."""
-    terms = [(name, term) for name, each in estimates.predictors.items() for term in each.terms]
+    terms = covariances(estimates)
     sigma = residual_sd(estimates)
     lines = tuple(dispersion_lines(estimates))
     if not terms:
         return Section(lines=lines) if lines else None
-    labels = [row for name, term in terms for row in variance_labels(name, term)]
-    variances = np.concatenate([variances_shown(term) for _, term in terms])
-    written = [row for _, term in terms for row in correlation_texts(term)]
+    labels = [row for each in terms for row in variance_labels(each)]
+    variances = np.concatenate([variances_shown(each) for each in terms])
+    written = [row for each in terms for row in correlation_texts(each)]
     if sigma is not None:
         labels.append(("Residual", ""))
         variances = np.append(variances, sigma**2)
@@ -150,56 +157,60 @@ def random_section(estimates: Estimates) -> Section | None:
         (*label, *cells)
         for label, cells in zip(labels, zip(*columns, strict=True), strict=True)
     )
-    levels = {term.design.group: len(term.modes) for _, term in terms}
+    levels = {
+        term.design.group: len(term.modes)
+        for each in estimates.predictors.values()
+        for term in each.terms
+    }
+    residual = estimates.residual
+    if residual is not None:
+        levels[residual.design.label] = len(residual.design.subjects)
     counted = ", ".join(f"{group} {count}" for group, count in levels.items())
     return Section(
-        "Random effects",
+        "Random effects" if residual is None else "Random effects and residuals",
         Grid(tuple(header), rows, labels=2),
         (
             f"Observations: {estimates.frame.n}; levels: {counted}",
-            *structure_lines(term for _, term in terms),
+            *structure_lines(terms),
             *lines,
         ),
     )
 
 
-def variances_shown(term: TermEstimates) -> np.ndarray:
+def variances_shown(each: Covariance) -> np.ndarray:
     """One of many effects with one variance, else the first few."""
-    common = variance_in_common(term)
-    if common is not None:
-        return np.array([common])
-    return np.diag(term.covariance)[:MOST_EFFECTS]
+    common = each.variance_in_common
+    return np.diag(each.matrix)[:MOST_EFFECTS] if common is None else np.array([common])
 
 
-def structure_lines(terms: Iterable[TermEstimates]) -> Iterator[str]:
+def structure_lines(terms: Iterable[Covariance]) -> Iterator[str]:
     """What many effects with one variance have besides it: "field: exponential, range 3.1"."""
-    for term in terms:
-        if variance_in_common(term) is not None:
-            found = natural_parameters(term).items()
+    for each in terms:
+        if each.variance_in_common is not None:
+            found = each.parameters.items()
             named = [f"{name} {value:.4g}" for name, value in found if name != "sd"]
-            yield f"{term.design.group}: {', '.join([term.structure.description, *named])}"
+            yield f"{each.group}: {', '.join([each.structure.description, *named])}"
 
 
-def variance_labels(name: str, term: TermEstimates) -> Iterator[tuple[str, str]]:
+def variance_labels(each: Covariance) -> Iterator[tuple[str, str]]:
     """Group and effect of each variance shown; the group once."""
-    effects = term.design.effects
-    of = "" if name == "location" else f" ({name})"
-    if variance_in_common(term) is not None:
-        yield term.design.group + of, f"{term.structure.keyword} ({len(effects)} effects)"
+    of = "" if each.component == "location" else f" ({each.component})"
+    if each.variance_in_common is not None:
+        yield each.group + of, f"{each.structure.keyword} ({len(each.effects)} effects)"
         return
-    for i, effect in enumerate(effects[:MOST_EFFECTS]):
-        more = len(effects) - MOST_EFFECTS
+    for i, effect in enumerate(each.effects[:MOST_EFFECTS]):
+        more = len(each.effects) - MOST_EFFECTS
         shown = f"{effect} (and {more} more)" if i == MOST_EFFECTS - 1 and more > 0 else effect
-        yield (term.design.group + of if i == 0 else ""), shown
+        yield (each.group + of if i == 0 else ""), shown
 
 
-def correlation_texts(term: TermEstimates) -> Iterator[str]:
+def correlation_texts(each: Covariance) -> Iterator[str]:
     """For each effect shown, its correlations with those before."""
-    if variance_in_common(term) is not None:
+    if each.variance_in_common is not None:
         yield ""
         return
-    together = correlations(term) if has_correlations(term) else None
-    for i in range(min(len(term.design.effects), MOST_EFFECTS)):
+    together = each.correlations if each.correlated else None
+    for i in range(min(len(each.effects), MOST_EFFECTS)):
         before = [] if together is None else together[i, :i]
         yield " ".join("  n/a" if np.isnan(r) else f"{r:5.2f}" for r in before)
 

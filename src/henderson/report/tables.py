@@ -1,11 +1,13 @@
 """What a fit learned, as tables of the user's own kind; their column names are fixed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from henderson.arrays import Vector
+from henderson.arrays import Matrix, Vector
+from henderson.covariance import CovarianceStructure
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
 from henderson.inference.linear_functions import (
@@ -166,15 +168,15 @@ def variance_components(estimates: Estimates) -> NativeTable:
         `correlation`. A row with no `term2` is a variance and its root. A row with one is a
         pair: `variance` is then their covariance, `correlation` is that over the product of
         the standard deviations (not a number where one of them is 0), `sd` is not a number.
-        The last row is the group "Residual" where there is one residual variance. More than
-        eight effects with one variance in common are one row, without pairs: see
+        The last row is the group "Residual" where there is one residual variance; where
+        residuals vary together, its terms are their positions, in each group of subjects. More
+        than eight effects with one variance in common are one row, without pairs: see
         `covariance_parameters`.
     """
     rows: list[tuple[Any, ...]] = [
-        (name, term.design.group, *row)
-        for name, predictor in estimates.predictors.items()
-        for term in predictor.terms
-        for row in _variances_and_pairs(term)
+        (each.component, each.group, *row)
+        for each in covariances(estimates)
+        for row in _variances_and_pairs(each)
     ]
     sigma = residual_sd(estimates)
     if sigma is not None:
@@ -184,7 +186,7 @@ def variance_components(estimates: Estimates) -> NativeTable:
 
 
 def covariance_parameters(estimates: Estimates) -> NativeTable:
-    """The parameters of structured random effects: standard deviations, correlations, ranges.
+    """The parameters of covariance structures: standard deviations, correlations, ranges.
 
     Returns
     -------
@@ -196,28 +198,12 @@ def covariance_parameters(estimates: Estimates) -> NativeTable:
         `variance_components` says all about.
     """
     rows = [
-        (name, term.design.group, term.structure.keyword, parameter, value)
-        for name, predictor in estimates.predictors.items()
-        for term in predictor.terms
-        for parameter, value in natural_parameters(term).items()
+        (each.component, each.group, each.structure.keyword, parameter, value)
+        for each in covariances(estimates)
+        for parameter, value in each.parameters.items()
     ]
     header = ("component", "group", "structure", "parameter", "estimate")
     return estimates.frame.table(_columns(header, rows))
-
-
-def natural_parameters(term: TermEstimates) -> dict[str, float]:
-    """The parameters of a term's structure by name, on the scale of its linear predictor."""
-    structure, k = term.structure, term.design.n_effects
-    T = structure.factor(term.theta, k)
-    size = float(np.sum(T**2))
-    unit = float(np.sqrt(np.trace(term.covariance) / size)) if size > 0.0 else 1.0
-    return structure.natural(structure.scaled(term.theta, k, unit), k)
-
-
-def variance_in_common(term: TermEstimates) -> float | None:
-    """The one variance of many effects; None for few effects or several variances."""
-    sd = natural_parameters(term).get("sd") if term.design.n_effects > MOST_EFFECTS else None
-    return None if sd is None else sd**2
 
 
 def random_effects(estimates: Estimates) -> NativeTable:
@@ -280,36 +266,95 @@ def _is_one_number(predictor: PredictorEstimates) -> bool:
     return alone and not np.any(predictor.offset)
 
 
-def correlations(term: TermEstimates) -> np.ndarray:
-    """(k, k); not a number where a variance is 0."""
-    sd = np.sqrt(np.diag(term.covariance))
-    scale = np.outer(sd, sd)
-    return np.divide(
-        term.covariance, scale, out=np.full(scale.shape, np.nan), where=scale > 0.0
+@dataclass(frozen=True, slots=True)
+class Covariance:
+    """What varies together: the effects of a random term, or the residuals of a subject."""
+
+    component: str
+    group: str
+    effects: tuple[str, ...]
+    matrix: Matrix  # (k, k)
+    structure: CovarianceStructure
+    theta: Vector
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Those of the structure by name, on the scale of the linear predictor."""
+        k = len(self.effects)
+        size = float(np.sum(self.structure.factor(self.theta, k) ** 2))
+        unit = float(np.sqrt(np.trace(self.matrix) / size)) if size > 0.0 else 1.0
+        return self.structure.natural(self.structure.scaled(self.theta, k, unit), k)
+
+    @property
+    def variance_in_common(self) -> float | None:
+        """The one variance of many effects; None for few effects or several variances."""
+        sd = self.parameters.get("sd") if len(self.effects) > MOST_EFFECTS else None
+        return None if sd is None else sd**2
+
+    @property
+    def correlated(self) -> bool:
+        """Whether effects may vary together: some θ moves T off its diagonal."""
+        k = len(self.effects)
+        moved = self.structure.factor_derivatives(self.theta, k)
+        return bool(np.any(moved[:, ~np.eye(k, dtype=bool)]))
+
+    @property
+    def correlations(self) -> Matrix:
+        """(k, k); not a number where a variance is 0."""
+        sd = np.sqrt(np.diag(self.matrix))
+        scale = np.outer(sd, sd)
+        return np.divide(
+            self.matrix, scale, out=np.full(scale.shape, np.nan), where=scale > 0.0
+        )
+
+
+def covariance_of_term(term: TermEstimates, component: str = "location") -> Covariance:
+    """That of one random term."""
+    return Covariance(
+        component,
+        term.design.group,
+        term.design.effects,
+        term.covariance,
+        term.structure,
+        term.theta,
     )
 
 
-def _variances_and_pairs(term: TermEstimates) -> Iterator[tuple[Any, ...]]:
+def covariances(estimates: Estimates) -> list[Covariance]:
+    """The covariances of all random terms, then of residuals that vary together."""
+    out = [
+        covariance_of_term(term, name)
+        for name, predictor in estimates.predictors.items()
+        for term in predictor.terms
+    ]
+    residual = estimates.residual
+    if residual is not None:
+        groups = [
+            f"Residual ({each})" if each else "Residual" for each in residual.design.groups
+        ]
+        out += [
+            Covariance("location", group, residual.design.positions, matrix, structure, theta)
+            for group, matrix, structure, theta in zip(
+                groups, residual.covariances, residual.structures, residual.thetas, strict=True
+            )
+        ]
+    return out
+
+
+def _variances_and_pairs(each: Covariance) -> Iterator[tuple[Any, ...]]:
     """Rows of `variance_components` from `term` on."""
-    effects, covariance = term.design.effects, term.covariance
-    common = variance_in_common(term)
+    effects, matrix = each.effects, each.matrix
+    common = each.variance_in_common
     if common is not None:
-        yield term.structure.keyword, None, common, np.sqrt(common), np.nan
+        yield each.structure.keyword, None, common, np.sqrt(common), np.nan
         return
-    for effect, variance in zip(effects, np.diag(covariance), strict=True):
+    for effect, variance in zip(effects, np.diag(matrix), strict=True):
         yield effect, None, variance, np.sqrt(variance), np.nan
-    if has_correlations(term):
-        correlation = correlations(term)
+    if each.correlated:
+        correlation = each.correlations
         for i in range(len(effects)):
             for j in range(i + 1, len(effects)):
-                yield effects[i], effects[j], covariance[i, j], np.nan, correlation[i, j]
-
-
-def has_correlations(term: TermEstimates) -> bool:
-    """Whether the effects of a level may vary together: some θ moves T off its diagonal."""
-    k = len(term.design.effects)
-    moved = term.structure.factor_derivatives(term.theta, k)
-    return bool(np.any(moved[:, ~np.eye(k, dtype=bool)]))
+                yield effects[i], effects[j], matrix[i, j], np.nan, correlation[i, j]
 
 
 def _columns(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:

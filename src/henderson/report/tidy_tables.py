@@ -200,25 +200,21 @@ def _fixed_rows(
 
 def _parameter_rows(estimates: Estimates) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for name, predictor in estimates.predictors.items():
-        for term in predictor.terms:
-            same = {"effect": "ran_pars", "component": name, "group": term.design.group}
-            effects, sd = term.design.effects, np.sqrt(np.diag(term.covariance))
+    for each in tables.covariances(estimates):
+        same = {"effect": "ran_pars", "component": each.component, "group": each.group}
+        effects, sd = each.effects, np.sqrt(np.diag(each.matrix))
+        rows += [
+            same | {"term": f"sd__{effect}", "estimate": value}
+            for effect, value in zip(effects, sd, strict=True)
+        ]
+        if each.correlated:
+            correlation = each.correlations
             rows += [
-                same | {"term": f"sd__{effect}", "estimate": value}
-                for effect, value in zip(effects, sd, strict=True)
+                same
+                | {"term": f"cor__{effects[i]}.{effects[j]}", "estimate": correlation[i, j]}
+                for i in range(len(effects))
+                for j in range(i + 1, len(effects))
             ]
-            if tables.has_correlations(term):
-                correlation = tables.correlations(term)
-                rows += [
-                    same
-                    | {
-                        "term": f"cor__{effects[i]}.{effects[j]}",
-                        "estimate": correlation[i, j],
-                    }
-                    for i in range(len(effects))
-                    for j in range(i + 1, len(effects))
-                ]
     sigma = tables.residual_sd(estimates)
     if sigma is not None:
         same = {"effect": "ran_pars", "component": "location", "group": "Residual"}

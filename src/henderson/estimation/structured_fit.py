@@ -1,0 +1,221 @@
+"""Fits the linear model whose residuals vary together within subjects."""
+
+from collections.abc import Sequence
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.design import ResidualDesign
+from henderson.equations import MixedModelEquations
+from henderson.errors import DataError
+from henderson.estimation.control import FitControl
+from henderson.estimation.fit_result import (
+    FitResult,
+    PredictorFit,
+    ResidualFit,
+    TermFit,
+    sandwich,
+)
+from henderson.estimation.model_design import ModelDesign, PredictorDesign
+from henderson.likelihood.fixed_basis import FixedBasis
+from henderson.likelihood.parameters import CovarianceParameters
+from henderson.likelihood.residual_blocks import ResidualBlocks
+from henderson.likelihood.structured_residuals import StructuredLikelihood, StructuredSolution
+from henderson.optimize.boundary import settle
+from henderson.optimize.certificate import certify
+from henderson.optimize.covariance_search import search_covariances
+from henderson.optimize.curvature import covariance_of, exact_hessian
+
+_SHARE = 0.3  # of the variance, that random terms have at the start
+_SINGULAR = 1e-4  # a singular value of the factor of the correlations, taken as 0
+_LEAST_EIGENVALUE = 0.05  # of a first covariance, times its mean variance
+
+
+def fit_structured(design: ModelDesign, restricted: bool, control: FitControl) -> FitResult:
+    """ML or REML estimates; residuals are independent between subjects."""
+    started = perf_counter()
+    residual, location = design.residual, design.predictors[0]
+    assert residual is not None
+    weights = None if np.all(design.response.size == 1.0) else design.response.size
+    basis = FixedBasis.of(location.fixed.matrix)
+    y = design.response.y - location.offset
+    gamma = basis.Q.T @ y / design.n
+    left = y - basis.Q @ gamma
+    if not np.sum(left**2) > 1e-20 * np.sum(y**2):
+        raise DataError(
+            f"The fixed effects fit the response {design.label!r} exactly, so that no variance "
+            "is left to estimate. Leave out terms, or check the response."
+        )
+    parameters = design.covariance_parameters()
+    equations = MixedModelEquations(design.term_matrices(dense=True), design.n, 1)
+    likelihood = StructuredLikelihood(
+        equations,
+        parameters,
+        ResidualBlocks.of(
+            residual.subject, residual.position, residual.group, len(residual.positions)
+        ),
+        basis.Q,
+        left,
+        weights,
+        restricted=restricted,
+    )
+    prepared = perf_counter()
+    start = parameters.parameters_near(_first_covariances(design, residual, left))
+    likelihood.start_from(start)
+    search = search_covariances(
+        likelihood,
+        start,
+        tolerance=control.tolerance,
+        max_evaluations=control.max_evaluations,
+        report=control.report,
+    )
+    theta = settle(
+        likelihood.parameters, search.parameters, likelihood.smallest, likelihood.deviance_at
+    )
+    if not np.isfinite(likelihood.deviance_at(theta)):  # residuals of a singular covariance
+        theta = likelihood.parameters.regular(search.parameters, likelihood.smallest)
+    free = likelihood.parameters.free(theta)
+    searched = perf_counter()
+    unchanged = np.array_equal(theta, search.parameters)
+    at = search.evaluation if unchanged else likelihood.evaluate(theta)
+    hessian = exact_hessian(likelihood.gradient, theta, at.gradient, at.hessian, free)
+    solution = likelihood.solution(theta)
+    return _result(
+        design,
+        basis,
+        gamma,
+        likelihood,
+        solution,
+        (theta, free, hessian),
+        certificate_of=partial(
+            certify,
+            search,
+            at.gradient[free],
+            hessian,
+            exact=True,
+            limits=_singular(likelihood, theta),
+        ),
+        seconds=(prepared - started, searched - prepared, perf_counter() - searched),
+    )
+
+
+def _singular(likelihood: StructuredLikelihood, theta: Vector) -> list[str]:
+    """A sentence where residuals are estimated as linear functions of one another."""
+    factors = likelihood.parameters.factors(theta)[likelihood.n_terms :]
+    for T in factors:
+        scaled = T / np.sqrt(np.sum(T**2, axis=1, keepdims=True))
+        if np.linalg.svd(scaled, compute_uv=False)[-1] < _SINGULAR:
+            return ["the covariance of the residuals is estimated as singular"]
+    return []
+
+
+def _first_covariances(
+    design: ModelDesign, residual: ResidualDesign, left: Vector
+) -> list[Matrix]:
+    """Of the random terms a share of the variance; of the residuals that of all pairs seen."""
+    random = design.predictors[0].random
+    variance = float(np.mean(left**2))
+    share = _SHARE / max(len(random), 1)
+    out: list[Matrix] = [
+        np.diag(share * variance / np.maximum(np.mean(z.values**2, axis=0), 1e-300))
+        if z.columns is None
+        else np.eye(z.n_effects) * share * variance
+        for z in random
+    ]
+    k = len(residual.positions)
+    kept = 1.0 - (_SHARE if random else 0.0)
+    for h in range(len(residual.groups)):
+        rows = np.flatnonzero(residual.group == h)
+        placed = np.zeros((len(residual.subjects), k))
+        seen = np.zeros_like(placed)
+        placed[residual.subject[rows], residual.position[rows]] = left[rows]
+        seen[residual.subject[rows], residual.position[rows]] = 1.0
+        count = seen.T @ seen
+        pairs = np.where(count > 0, placed.T @ placed / np.maximum(count, 1.0), 0.0)
+        own = np.diag(pairs).copy()
+        own[own <= 0] = variance
+        np.fill_diagonal(pairs, own)
+        values, vectors = np.linalg.eigh(pairs)
+        values = np.maximum(values, _LEAST_EIGENVALUE * float(own.mean()))
+        out.append(kept * (vectors * values) @ vectors.T)
+    return out
+
+
+def _result(
+    design: ModelDesign,
+    basis: FixedBasis,
+    gamma: Vector,
+    likelihood: StructuredLikelihood,
+    solution: StructuredSolution,
+    optimum: tuple[Vector, np.ndarray, Matrix],
+    *,
+    certificate_of: partial,
+    seconds: tuple[float, float, float],
+) -> FitResult:
+    location, residual = design.predictors[0], design.residual
+    assert residual is not None
+    theta, free, hessian = optimum
+    parameters, equations = likelihood.parameters, likelihood.equations
+    deviance = solution.deviance
+    if likelihood.restricted:
+        deviance += 2.0 * basis.log_volume
+    beta = basis.coefficients(gamma + solution.beta)
+    factors = parameters.factors(theta)
+    natural, change = parameters.translation(theta, design.covariance_parameters())
+    terms = _terms(location, likelihood, factors, natural, solution)
+    covariances = tuple(T @ T.T for T in factors[likelihood.n_terms :])
+    eta = location.fixed.matrix @ beta + location.offset
+    for term, z in zip(terms, equations.terms, strict=True):
+        eta = eta + np.einsum("nk,nk->n", z.values, term.modes[z.codes])
+    variance = np.stack(covariances)[residual.group, residual.position, residual.position]
+    p, count = len(beta), len(theta)
+    joint = np.zeros((count, count))
+    joint[np.ix_(free, free)] = covariance_of(hessian)
+    vcov = np.zeros((p + count, p + count))
+    vcov[:p, :p] = basis.covariance(solution.vcov)
+    vcov[p:, p:] = change @ joint @ change.T
+    return FitResult(
+        predictors=(
+            PredictorFit(beta, terms, eta),
+            PredictorFit(np.empty(0), (), 0.5 * np.log(variance)),
+        ),
+        theta=natural,
+        vcov_all=vcov,
+        log_likelihood=-0.5 * deviance,
+        certificate=certificate_of(
+            terms=[
+                (t.covariance, d, s.rank(d.n_effects))
+                for t, d, s in zip(terms, location.random, location.structures, strict=True)
+            ]
+        ),
+        seconds=seconds,
+        residual=ResidualFit(
+            thetas=tuple(natural[at] for at in parameters.slices[likelihood.n_terms :]),
+            covariances=covariances,
+        ),
+    )
+
+
+def _terms(
+    location: PredictorDesign,
+    likelihood: StructuredLikelihood,
+    factors: Sequence[Matrix],
+    natural: Vector,
+    solution: StructuredSolution,
+) -> tuple[TermFit, ...]:
+    parameters: CovarianceParameters = likelihood.parameters
+    u = likelihood.equations.by_term([solution.u])
+    inverse: list[Blocks] = likelihood.equations.inverse_blocks()
+    return tuple(
+        TermFit(
+            theta=natural[at],
+            covariance=T @ T.T,
+            modes=u[t][:, :, 0] @ T.T,
+            mode_covariance=sandwich(T, inverse[t]),
+        )
+        for t, (T, at, _) in enumerate(
+            zip(factors, parameters.slices, location.random, strict=False)
+        )
+    )
