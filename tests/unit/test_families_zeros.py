@@ -91,7 +91,7 @@ def test_zeros_are_refused_where_none_can_be_seen(table: pd.DataFrame) -> None:
 
 
 def test_only_counts_have_more_zeros(table: pd.DataFrame) -> None:
-    with pytest.raises(ModelError, match=r"gaussian is not a family of counts.*poisson"):
+    with pytest.raises(ModelError, match=r"gaussian is not a family whose zeros.*poisson"):
         hd.fit("y ~ x", table, zero_inflation="~ 1")
     with pytest.raises(ModelError, match="no family called 'gamme'"):
         family_named("truncated_gamme")
