@@ -191,6 +191,61 @@ def test_kenward_roger_is_its_definition(name: str) -> None:
         assert_allclose([test.statistic, test.df2], [statistic, df], rtol=1e-8)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kenward_roger_is_its_definition_where_the_residual_variance_is_0(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    data = {
+        "y": rng.normal(size=40) + np.repeat(rng.normal(size=8), 5),
+        "t": np.tile(np.arange(1, 6), 8),
+        "id": np.repeat(np.arange(8), 5),
+    }
+    structure = {1: "ar1", 2: "toep"}[seed]
+    model = hd.fit(f"y ~ factor(t) + {structure}(0 + factor(t) | id)", data)
+    assert "the residual variance is estimated as 0" in model.outcome
+    X, V, term = model.X, model.V, model.estimates.location.terms[0]
+    half = term.structure.factor_derivatives(term.theta, 5)
+    half = half @ term.structure.factor(term.theta, 5).T
+    Z = model.Z.toarray()
+    parts = [Z @ np.kron(np.eye(8), h + h.T) @ Z.T for h in half]
+    parts.append(np.eye(40))
+    inverse = np.linalg.inv(V)
+    Phi = np.linalg.inv(X.T @ inverse @ X)
+    project = inverse - inverse @ X @ Phi @ X.T @ inverse
+    moved = [project @ part for part in parts]
+    W = np.linalg.inv([[np.sum(a * b.T) / 2 for b in moved] for a in moved])
+    A = [part @ inverse @ X @ Phi for part in parts]
+    excess = [[a.T @ project @ b for b in A] for a in A]
+    adjusted = Phi + 2.0 * np.einsum("ij,ijab->ab", W, excess)
+    found = linear_estimates(model.estimates, np.eye(5))
+    assert found.ddf == "kenward-roger"
+    assert_allclose(found.vcov, adjusted, rtol=1e-5, atol=1e-8)
+    test = joint_test(model.estimates, np.eye(5)[1:])
+    assert 5.0 < test.df2 < 40.0
+    assert "nan" not in str(model.summary()).lower()
+    satterthwaite = linear_estimates(model.estimates, np.eye(5), ddf="satterthwaite")
+    assert np.all((satterthwaite.df > 3.0) & (satterthwaite.df < 60.0))
+
+
+def test_a_singular_covariance_of_residuals_has_degrees_of_freedom_between_subjects() -> None:
+    rng = np.random.default_rng(0)
+    data = {
+        "y": rng.normal(size=16),
+        "visit": np.tile(np.arange(4), 4),
+        "subject": np.repeat(np.arange(4), 4),
+    }
+    model = hd.fit("y ~ visit", data, residual="us(visit | subject)")
+    assert "estimated as singular" in model.outcome
+    found = linear_estimates(model.estimates, np.eye(2))
+    assert found.ddf == "between-within"
+    assert_allclose(found.df, 2.0)  # 4 subjects, 2 coefficients
+    with pytest.raises(ModelError, match=r"estimated as singular.*between-within"):
+        linear_estimates(model.estimates, np.eye(2), ddf="kenward-roger")
+    ar1 = hd.fit("y ~ visit", data, residual="ar1(visit | subject)")
+    assert_allclose(
+        linear_estimates(ar1.estimates, np.eye(2), ddf="between-within").df, [3.0, 11.0]
+    )
+
+
 def test_one_coefficient_has_the_same_degrees_of_freedom_alone_and_jointly() -> None:
     at = fitted("slopes")
     found = linear_estimates(at, np.eye(4))

@@ -31,16 +31,21 @@ def between_within_df(estimates: Estimates) -> Vector:
     fixed = estimates.location.fixed
     n = estimates.response.y.size
     levels = [*_nested_levels(estimates), np.arange(n)]
+    residual = estimates.residual
+    unrestricted = residual is not None and residual.design.term.structure == "us"
+    if unrestricted and not estimates.location.terms:
+        levels = levels[:1]
     constant = [
         np.array(
             [_is_constant_within(fixed.matrix[:, j], codes) for j in range(len(fixed.names))]
         )
         for codes in levels
     ]
-    level_of = np.full(len(fixed.names), len(levels) - 1)
+    last = len(levels) - 1
+    level_of = np.full(len(fixed.names), last)
     for term in range(len(fixed.terms)):
         own = fixed.assign == term
-        level_of[own] = next(i for i, flat in enumerate(constant) if flat[own].all())
+        level_of[own] = next((i for i, flat in enumerate(constant) if flat[own].all()), last)
     has_intercept = fixed.recipe.terms.intercept
     sizes = [int(has_intercept), *(int(codes.max()) + 1 for codes in levels)]
     counted = np.ones(len(fixed.names), dtype=bool)
@@ -55,16 +60,18 @@ def between_within_df(estimates: Estimates) -> Vector:
 
 def _nested_levels(estimates: Estimates) -> list[Codes]:
     """The distinct groupings, outermost first."""
-    groups = {t.design.group: t.design for t in estimates.location.terms}
-    ordered = sorted(groups.values(), key=lambda design: design.n_levels)
-    for outer, inner in pairwise(ordered):
-        if not _is_constant_within(outer.codes.astype(np.float64), inner.codes):
+    groups = {t.design.group: t.design.codes for t in estimates.location.terms}
+    if estimates.residual is not None:
+        groups.setdefault(estimates.residual.design.label, estimates.residual.design.subject)
+    ordered = sorted(groups.items(), key=lambda each: int(each[1].max()))
+    for (outer, codes), (inner, within) in pairwise(ordered):
+        if not _is_constant_within(codes.astype(np.float64), within):
             raise ModelError(
-                f"Between-within degrees of freedom are for nested groups, and {outer.group!r} "
-                f'and {inner.group!r} are crossed. Use ddf="kenward-roger", "satterthwaite" '
+                f"Between-within degrees of freedom are for nested groups, and {outer!r} "
+                f'and {inner!r} are crossed. Use ddf="kenward-roger", "satterthwaite" '
                 'or "containment".'
             )
-    return [design.codes for design in ordered]
+    return [codes for _, codes in ordered]
 
 
 def _is_constant_within(column: Vector, codes: Codes) -> bool:

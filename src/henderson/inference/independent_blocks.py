@@ -1,4 +1,4 @@
-"""Degrees of freedom where residuals vary together: sums over independent blocks of rows.
+"""Degrees of freedom from V itself: sums over independent blocks of rows.
 
     V = ZGZᵀ + R,   ∂ᵢV = Z∂ᵢGZᵀ  or  ∂ᵢR
 
@@ -7,10 +7,12 @@ block-diagonal. Block by block V = LLᵀ is dense, and with TTᵀ = Φ = (XᵀV�
 
     information lost:  Aᵀ∂ᵢVA,     Qᵢⱼ = Aᵀ∂ᵢV V⁻¹∂ⱼVA,     tr(V⁻¹∂ᵢV V⁻¹∂ⱼV)
 
-are what Satterthwaite's and Kenward and Roger's methods are made of.
+are what Satterthwaite's and Kenward and Roger's methods are made of. This is for residuals that
+vary together, and for a residual variance of nearly 0: equations divided by it lose all digits
+of V⁻¹, while V is as regular as ever.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -27,6 +29,9 @@ from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
 
 _MOST_NUMBERS = 50_000_000  # in the changes of one block: 0.4 GB
+_VANISHING = 1e-4  # of the variance of the random effects, in squares 1e-8
+_SINGULAR = 1e-10  # a pivot of V, relative to its diagonal
+_ONE = np.ones((1, 1, 1))  # how the variance of independent residuals moves them
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,66 +100,98 @@ def too_large(estimates: Estimates) -> int | None:
     return size if size * size * count > _MOST_NUMBERS else None
 
 
+def residual_vanishes(estimates: Estimates) -> bool:
+    """Whether the residual variance of a linear model is nearly 0 beside that of effects."""
+    of_effects = sum(
+        float(np.einsum("nk,kl,nl->", z, term.covariance, z))
+        for term in estimates.location.terms
+        for z in (_columns(term),)
+    )
+    of_residuals = _variance(estimates) * float(np.sum(1.0 / estimates.response.size))
+    return of_residuals < _VANISHING * of_effects
+
+
+def is_regular(estimates: Estimates) -> bool:
+    """Whether V is positive definite, to more than rounding."""
+    try:
+        for block in _blocks(estimates, [], []):
+            scale = np.sqrt(np.sum(block.L**2, axis=1))
+            if np.any(np.diag(block.L) < np.sqrt(_SINGULAR) * scale):
+                return False
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def satterthwaite(estimates: Estimates) -> Satterthwaite:
     """By the derivatives in the parameters that were estimated."""
-    residual = _residual(estimates)
-    k = len(residual.design.positions)
-    sums = BlockSums.of(
-        estimates,
-        [
-            changes_of(t.structure, t.theta, t.design.n_effects)
-            for t in estimates.location.terms
-        ],
-        [
-            changes_of(s, theta, k)
-            for s, theta in zip(residual.structures, residual.thetas, strict=True)
-        ],
-        second_order=False,
-    )
-    p = estimates.location.beta.size
-    covariance = np.zeros((1 + len(sums.lost),) * 2)  # there is no σ beside them
-    covariance[1:, 1:] = np.nan_to_num(estimates.vcov_all[p:, p:])
-    return Satterthwaite(estimates.vcov[:p, :p], sums.root, sums.lost, covariance)
+    residual, p = estimates.residual, estimates.location.beta.size
+    variance = 1.0 if residual is not None else _variance(estimates)  # of which θ are relative
+    of_terms = [
+        variance * changes_of(t.structure, t.theta, t.design.n_effects)
+        for t in estimates.location.terms
+    ]
+    of_residuals = [] if residual is None else _by_group(residual, changes_of)
+    sums = BlockSums.of(estimates, of_terms, of_residuals, second_order=False)
+    estimated = np.nan_to_num(estimates.vcov_all[p:, p:])
+    if residual is not None:  # there is no σ beside them
+        estimated = np.pad(estimated, ((1, 0), (1, 0)))
+    return Satterthwaite(estimates.vcov[:p, :p], sums.root, sums.lost, estimated)
 
 
 def kenward_roger(estimates: Estimates) -> KenwardRoger:
     """By a basis of the covariances, where they are a linear space."""
-    residual = _residual(estimates)
-    k = len(residual.design.positions)
-    sums = BlockSums.of(
-        estimates,
-        [
-            linear_basis(t.structure, t.theta, t.design.n_effects)
-            for t in estimates.location.terms
-        ],
-        [
-            linear_basis(s, theta, k)
-            for s, theta in zip(residual.structures, residual.thetas, strict=True)
-        ],
-        second_order=True,
-    )
+    residual, p = estimates.residual, estimates.location.beta.size
+    of_terms = [
+        linear_basis(t.structure, t.theta, t.design.n_effects) for t in estimates.location.terms
+    ]
+    of_residuals = [_ONE] if residual is None else _by_group(residual, linear_basis)
+    sums = BlockSums.of(estimates, of_terms, of_residuals, second_order=True)
     assert sums.second is not None
-    p = estimates.location.beta.size
     vcov = estimates.vcov[:p, :p]
     return KenwardRoger.adjusted(vcov, sums.root, sums.lost, sums.second, sums.traces)
 
 
-def _residual(estimates: Estimates) -> ResidualEstimates:
-    assert estimates.residual is not None
-    return estimates.residual
+def _by_group(residual: ResidualEstimates, directions: Callable[..., Blocks]) -> list[Blocks]:
+    k = len(residual.design.positions)
+    return [
+        directions(s, theta, k)
+        for s, theta in zip(residual.structures, residual.thetas, strict=True)
+    ]
+
+
+def _variance(estimates: Estimates) -> float:
+    """σ² of a linear model."""
+    return float(np.exp(2.0 * estimates.predictors["dispersion"].beta[0]))
+
+
+def _subjects(estimates: Estimates) -> np.ndarray:
+    """The subject of each row, (n,): the row itself where residuals are independent."""
+    residual, n = estimates.residual, estimates.response.y.size
+    return np.arange(n) if residual is None else residual.design.subject
 
 
 def _blocks(
     estimates: Estimates, of_terms: list[Blocks], of_residuals: list[Blocks]
 ) -> Iterator[_Block]:
     """The independent blocks of rows, one after another."""
-    residual, terms = _residual(estimates), estimates.location.terms
-    design, n = residual.design, estimates.response.y.size
+    residual, terms = estimates.residual, estimates.location.terms
+    n = estimates.response.y.size
+    if residual is None:
+        position = group = np.zeros(n, dtype=int)
+        covariances: tuple[Matrix, ...] = (np.full((1, 1), _variance(estimates)),)
+    else:
+        position, group = residual.design.position, residual.design.group
+        covariances = residual.covariances
+    subjects = _subjects(estimates)
     Z = [_columns(term) for term in terms]
     weight = np.sqrt(estimates.response.size)
     block_of = _independent(estimates)
     order = np.argsort(block_of, kind="stable")
-    counts = [len(each) for each in (*of_terms, *of_residuals)]
+    none = np.empty((0, 0, 0))
+    by_term = of_terms or [none] * len(terms)
+    by_group = of_residuals or [none] * len(covariances)
+    counts = [len(each) for each in (*by_term, *by_group)]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(int)
     for rows in np.split(order, np.cumsum(np.bincount(block_of))[:-1]):
         m = len(rows)
@@ -163,20 +200,21 @@ def _blocks(
             own, codes = z[rows], term.design.codes[rows]
             same = codes[:, None] == codes[None, :]
             V += same * (own @ term.covariance @ own.T)
-            changes[starts[t] : starts[t + 1]] = same * (own @ of_terms[t] @ own.T)
-        at, subject = design.position[rows], design.subject[rows]
+            if len(by_term[t]):
+                changes[starts[t] : starts[t + 1]] = same * (own @ by_term[t] @ own.T)
+        at, subject = position[rows], subjects[rows]
         scale = np.where(subject[:, None] == subject[None, :], 1.0, 0.0)
         scale /= np.outer(weight[rows], weight[rows])
-        for h, (sigma, D) in enumerate(zip(residual.covariances, of_residuals, strict=True)):
-            inside = design.group[rows] == h
+        for h, (sigma, D) in enumerate(zip(covariances, by_group, strict=True)):
+            inside = group[rows] == h
             if not inside.any():
                 continue
             held = scale * np.outer(inside, inside)
             V += held * sigma[np.ix_(at, at)]
-            first = starts[len(terms) + h]
-            changes[first : first + len(D)] = held * D[:, at[:, None], at[None, :]]
+            if len(D):
+                first = starts[len(terms) + h]
+                changes[first : first + len(D)] = held * D[:, at[:, None], at[None, :]]
         yield _Block(rows, np.linalg.cholesky(V), changes)
-    assert n == len(order)
 
 
 def _columns(term: TermEstimates) -> Matrix:
@@ -191,7 +229,7 @@ def _columns(term: TermEstimates) -> Matrix:
 
 def _independent(estimates: Estimates) -> np.ndarray:
     """The block of each row, (n,)."""
-    groups = [_residual(estimates).design.subject]
+    groups = [_subjects(estimates)]
     groups += [term.design.codes for term in estimates.location.terms]
     n = len(groups[0])
     columns, total = [], 0

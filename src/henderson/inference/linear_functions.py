@@ -23,6 +23,7 @@ from henderson.inference.between_within import between_within_df
 from henderson.inference.coefficient_df import CoefficientDf
 from henderson.inference.containment import containment_df
 from henderson.inference.expected_information import LARGEST_DENSE
+from henderson.inference.generalized_least_squares import GeneralizedLeastSquares
 from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
 from henderson.prediction import normal_quantile
@@ -250,7 +251,9 @@ def degrees_of_freedom(
     the names of the random effects. "between-within": by the level of nested groups at which a
     term varies. "residual": n − p for all. "infinite": the normal distribution. "Linear" is
     Gaussian with the identity link and one residual variance. The default is the first for
-    linear models by REML that are not large, the second for other linear models, else the last.
+    linear models by REML that are not large, the second for other linear models, else the last;
+    between-within where residuals have a covariance estimated as singular, containment where a
+    residual variance of 0 leaves nothing to compute the first two from.
     """
     component_named(estimates, component)
     if component != "location":
@@ -276,17 +279,23 @@ def degrees_of_freedom(
 
 def default_method(estimates: Estimates) -> str:
     """The name of a model's own method: see `degrees_of_freedom`."""
-    if estimates.residual is not None and independent_blocks.too_large(estimates) is None:
-        by_reml = estimates.specification.method == "REML"
-        return "kenward-roger" if by_reml else "satterthwaite"
+    best = "kenward-roger" if estimates.specification.method == "REML" else "satterthwaite"
+    if estimates.residual is not None:
+        if independent_blocks.too_large(estimates) is None:
+            if independent_blocks.is_regular(estimates):
+                return best
+            if not estimates.location.terms:
+                return "between-within"
+        return "infinite"
     if not is_linear(estimates):
         return "infinite"
+    if independent_blocks.residual_vanishes(estimates):
+        return best if _by_blocks(estimates) or _is_solvable(estimates) else "containment"
     terms = estimates.location.terms
     q = sum(term.modes.size for term in terms)
     m, p = sum(term.theta.size for term in terms), estimates.location.beta.size
     affordable = (len(terms) == 1 or q <= _MODERATE) and (m * p) ** 2 <= _SQUARE
-    by_reml = estimates.specification.method == "REML"
-    return "kenward-roger" if by_reml and affordable else "satterthwaite"
+    return best if affordable else "satterthwaite"
 
 
 def is_linear(estimates: Estimates) -> bool:
@@ -339,9 +348,9 @@ def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
             'whose variances are too small. Fit it with method="REML", or use '
             'ddf="satterthwaite".'
         )
-    if estimates.residual is not None:
-        _refuse_large_blocks(estimates)
+    if _by_blocks(estimates):
         return independent_blocks.kenward_roger(estimates)
+    _refuse_unsolvable(estimates)
     q = sum(term.modes.size for term in estimates.location.terms)
     if len(estimates.location.terms) > 1 and q > LARGEST_DENSE:
         raise ModelError(
@@ -352,22 +361,60 @@ def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
     return KenwardRoger.of(estimates)
 
 
-def _refuse_large_blocks(estimates: Estimates) -> None:
+def _by_blocks(estimates: Estimates) -> bool:
+    """Whether degrees of freedom are to be found from V itself.
+
+    Where residuals vary together they are; with a residual variance of nearly 0, where V is
+    regular nonetheless, as the random effects alone make it.
+
+    Raises
+    ------
+    ModelError
+        For residuals that vary together where they cannot be found.
+    """
+    if estimates.residual is None and not independent_blocks.residual_vanishes(estimates):
+        return False
     size = independent_blocks.too_large(estimates)
-    if size is not None:
+    if size is None and independent_blocks.is_regular(estimates):
+        return True
+    if estimates.residual is None:
+        return False
+    why = (
+        "a covariance that is estimated as singular"
+        if size is None
+        else f"{size} rows linked by subjects and random effects"
+    )
+    raise ModelError(
+        f"With residuals that vary together ({estimates.residual.design.term.text}) and {why}, "
+        'these degrees of freedom cannot be computed. Use ddf="between-within", or '
+        'ddf="infinite".'
+    )
+
+
+def _is_solvable(estimates: Estimates) -> bool:
+    """Whether the equations have digits left where the residual variance is nearly 0."""
+    try:
+        GeneralizedLeastSquares.of(estimates)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _refuse_unsolvable(estimates: Estimates) -> None:
+    if independent_blocks.residual_vanishes(estimates) and not _is_solvable(estimates):
         raise ModelError(
-            f"With residuals that vary together and {size} rows linked by subjects and random "
-            "effects, these degrees of freedom need too large matrices. Use "
-            'ddf="between-within", or ddf="infinite".'
+            "The residual variance is estimated as nearly 0, and the equations that these "
+            'degrees of freedom need are singular. Use ddf="containment", '
+            'ddf="between-within" or ddf="infinite".'
         )
 
 
 def _satterthwaite(estimates: Estimates) -> DegreesOfFreedom:
-    if estimates.residual is not None:
-        _refuse_large_blocks(estimates)
-        return independent_blocks.satterthwaite(estimates)
-    if not is_linear(estimates):
+    if estimates.residual is None and not is_linear(estimates):
         raise _needs_linear("Satterthwaite's", estimates)
+    if _by_blocks(estimates):
+        return independent_blocks.satterthwaite(estimates)
+    _refuse_unsolvable(estimates)
     return Satterthwaite.of(estimates)
 
 
