@@ -31,7 +31,7 @@ from henderson.inference.satterthwaite import Satterthwaite
 _MOST_NUMBERS = 50_000_000  # in the changes of one block: 0.4 GB
 _VANISHING = 1e-4  # of the variance of the random effects, in squares 1e-8
 _SINGULAR = 1e-10  # a pivot of V, relative to its diagonal
-_ONE = np.ones((1, 1, 1))  # how the variance of independent residuals moves them
+_ONE: Blocks = np.ones((1, 1, 1))  # how the variance of independent residuals moves them
 
 
 @dataclass(frozen=True, slots=True)
