@@ -9,7 +9,7 @@ CORE := pyproject.toml CMakeLists.txt $(wildcard src/core/*.* src/core/*/*.*)
 # Without ninja the core is built by make, which must be told to use all processors.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint docs format bench clean
 
 SPLIT_PLOT := "yield ~ Variety * factor(nitro) + (1 | Block/Variety)"
 
@@ -27,6 +27,9 @@ lint: $(VENV)/.installed-for-tests  ## style, layers, types
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/.installed-for-tests  ## the pages of docs/ as a site in build/site; a broken link fails
+	$(BIN)/mkdocs build --strict
 
 format: $(VENV)/.installed-for-tests  ## put the source in the house style
 	$(BIN)/ruff check --fix .
@@ -47,5 +50,5 @@ $(VENV)/.installed: $(CORE)
 
 $(VENV)/.installed-for-tests: $(CORE)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -e ".[test]"
+	$(BIN)/pip install -e ".[test,docs]"
 	touch $@ $(VENV)/.installed
