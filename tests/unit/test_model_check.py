@@ -34,6 +34,24 @@ def test_zeros_that_are_not_of_the_counts_are_named_with_a_remedy() -> None:
     assert 'zero_inflation="~ 1"' in repr(found)
 
 
+def test_where_the_response_varies_too_little_no_more_dispersion_is_advised() -> None:
+    severity = hd.datasets.load("severity")
+    model = hd.fit("severity ~ fungicide + (1 | block)", severity, family="gamma")
+    found = model.check(rng=1)
+    assert "simulated dispersion" in problems(found)
+    assert "such as compois for counts or beta for shares" in repr(found)
+    assert "nbinom2" not in repr(found)
+
+
+def test_too_few_zeros_are_no_reason_for_zero_inflation() -> None:
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"y": 1.0 + rng.poisson(0.8, 200), "x": rng.normal(size=200)})
+    found = hd.fit("y ~ x", data, family="poisson").check(rng=1)
+    assert "simulated zero inflation" in problems(found)
+    assert "There are too few zeros" in repr(found)
+    assert "zero_inflation=" not in repr(found)
+
+
 def test_boundaries_few_levels_and_missing_rows_are_notes() -> None:
     rng = np.random.default_rng(2)
     data = pd.DataFrame({"g": list("abcd") * 12, "x": np.arange(48.0), "y": 0.0})

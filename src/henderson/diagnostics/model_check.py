@@ -53,6 +53,12 @@ _TEST_ADVICE = {
     "quantiles": "The mean or the spread changes along the predictions: look for a curve, an "
     "interaction, another link, or a formula of the dispersion.",
 }
+_TOO_LITTLE_ADVICE = {  # where there is less of it than in the draws
+    "dispersion": "Choose a family whose variance is smaller where the mean is large, such as "
+    "compois for counts or beta for shares, or model the dispersion.",
+    "zero inflation": "There are too few zeros: a family with fewer, such as poisson, or a "
+    "hurdle may fit.",
+}
 
 
 @final
@@ -248,8 +254,13 @@ def _simulated(estimates: Estimates, n: int, rng: np.random.Generator) -> Iterat
             f"simulated {test.name}",
             "problem" if doubtful else "fine",
             f"{test.finding[0].lower()}{test.finding[1:]} ({test.p_in_words}).",
-            _TEST_ADVICE[test.name],
+            _advice(test),
         )
+
+
+def _advice(test: ResidualTest) -> str:
+    too_little = test.name in _TOO_LITTLE_ADVICE and test.statistic < 1.0
+    return (_TOO_LITTLE_ADVICE if too_little else _TEST_ADVICE)[test.name]
 
 
 def _influential(estimates: Estimates) -> Iterator[Finding]:
