@@ -31,6 +31,7 @@ def fit(
     link: str | Link | None = None,
     method: Literal["ML", "REML"] | None = None,
     weights: PerRow = None,
+    frequency_weights: PerRow = None,
     offset: PerRow = None,
     dispersion: str | None = None,
     zero_inflation: str | None = None,
@@ -63,6 +64,9 @@ def fit(
     weights
         A column, an expression or one value a row. Gaussian: precision, Var(e) = σ²/w.
         Binomial: number of trials. Otherwise they multiply the log-likelihood of the row.
+    frequency_weights
+        A column, an expression or one whole number a row: how many equal rows it stands for.
+        The fit is that of the table with each row repeated so often.
     offset
         A column, an expression such as ``"log(effort)"`` or one value a row: a known part of
         the linear predictor.
@@ -129,7 +133,14 @@ def fit(
         matrices=matrices,
     )
     return FittedModel(
-        estimate(specification, data, weights=weights, offset=offset, control=control)
+        estimate(
+            specification,
+            data,
+            weights=weights,
+            frequency_weights=frequency_weights,
+            offset=offset,
+            control=control,
+        )
     )
 
 

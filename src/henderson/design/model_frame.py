@@ -25,6 +25,8 @@ from henderson.formula.tokens import find_name
 
 PerRow: TypeAlias = str | ArrayLike | None  # a column, an expression over columns, or values
 
+_MOST_ROWS = 1e8  # of rows repeated by frequency weights
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFrame:
@@ -44,6 +46,7 @@ class ModelFrame:
     rows: NDArray[np.int64]
     n_given: int
     missing: Mapping[str, int]
+    n_distinct: int  # rows of the user's table, each of which may stand for several
     n_zero_weight: int
     variables: Mapping[str, Variable]
     response: ObservedResponse | None
@@ -63,7 +66,7 @@ class ModelFrame:
     @property
     def n_dropped(self) -> int:
         """Rows of the user's table that are not used."""
-        return self.n_given - self.n
+        return self.n_given - self.n_distinct
 
     def evaluator(self, formula: Formula) -> Evaluator:
         """Evaluates expressions of one of the formulas over the rows used."""
@@ -79,6 +82,7 @@ def model_frame(
     data: object,
     *,
     weights: PerRow = None,
+    frequency_weights: PerRow = None,
     offset: PerRow = None,
     contrasts: ContrastChoice = None,
     binary: bool = False,
@@ -96,6 +100,8 @@ def model_frame(
         Never written to.
     weights, offset
         A column's name, an expression such as "log(effort)", or one value for each row.
+    frequency_weights
+        As `weights`: how many rows each row stands for.
     contrasts
         "treatment" (the default), "sum", "helmert" or "poly" for all unordered factors, or
         a mapping from factor to one of them. Ordered factors get "poly" unless named.
@@ -139,9 +145,10 @@ def model_frame(
         for expression in _expressions(formula):
             read_expression(expression, formula.text, table, variables)
     weights = read_argument("weights", weights, table, variables)
+    frequencies = read_argument("frequency_weights", frequency_weights, table, variables)
     offset = read_argument("offset", offset, table, variables)
     builder = _Builder(formulas, table, variables, contrasts)
-    return builder.frame(weights, offset, binary=binary, ordered=ordered)
+    return builder.frame(weights, frequencies, offset, binary=binary, ordered=ordered)
 
 
 def read_expression(
@@ -200,6 +207,7 @@ class _Builder:
     def frame(
         self,
         weights: str | NDArray[Any] | None,
+        frequencies: str | NDArray[Any] | None,
         offset: str | NDArray[Any] | None,
         *,
         binary: bool,
@@ -207,12 +215,20 @@ class _Builder:
     ) -> ModelFrame:
         extra = {
             name: value
-            for name, value in (("weights", weights), ("offset", offset))
+            for name, value in (
+                ("weights", weights),
+                ("frequency_weights", frequencies),
+                ("offset", offset),
+            )
             if isinstance(value, np.ndarray)
         }
         keep, missing = complete_rows(self.variables, extra, self.table.n)
         weighed, n_zero = self.positive_weights(weights, keep)
+        weighed, none = self.positive_weights(frequencies, weighed, "frequency_weights")
         rows = np.flatnonzero(weighed)
+        n_distinct = len(rows)
+        if frequencies is not None:
+            rows = np.repeat(rows, self.whole_numbers(frequencies, rows))
         variables = {
             name: _at(value, rows, self.table.n) for name, value in self.variables.items()
         }
@@ -222,7 +238,8 @@ class _Builder:
             rows=rows,
             n_given=self.table.n,
             missing=missing,
-            n_zero_weight=n_zero,
+            n_distinct=n_distinct,
+            n_zero_weight=n_zero + none,
             variables=variables,
             response=None,
             weights=None,
@@ -254,19 +271,46 @@ class _Builder:
             frame, response=response, weights=weight, offsets=tuple(offsets), learned=learned
         )
 
+    def values_at(self, given: str | NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+        """An argument's values at some rows, before any are dropped."""
+        if not isinstance(given, str):
+            return given[rows]
+        taken = {k: _at(v, rows, self.table.n) for k, v in self.variables.items()}
+        return evaluator(taken, given, len(rows), {}).numbers(parse_expression(given))
+
+    def whole_numbers(
+        self, frequencies: str | NDArray[Any], rows: NDArray[np.intp]
+    ) -> NDArray[np.int64]:
+        """How many rows each of some rows stands for."""
+        values = self.values_at(frequencies, rows)
+        broken = np.flatnonzero(values != np.floor(values))
+        if len(broken):
+            label = frequencies.strip("`") if isinstance(frequencies, str) else "given"
+            raise DataError(
+                f"The frequency weights {label!r} are not all whole numbers: "
+                f"{values[broken[0]]:.6g} in row {rows[broken[0]]}, counting from 0. They say "
+                "how many rows a row stands for; for precisions give weights."
+            )
+        total = float(values.sum())
+        if total > _MOST_ROWS:
+            raise DataError(
+                f"The frequency weights stand for {total:.4g} rows, and at most "
+                f"{_MOST_ROWS:.0e} are repeated. Use weights, or counts as the response."
+            )
+        return values.astype(np.int64)
+
     def positive_weights(
-        self, weights: str | NDArray[Any] | None, keep: NDArray[np.bool_]
+        self,
+        weights: str | NDArray[Any] | None,
+        keep: NDArray[np.bool_],
+        argument: str = "weights",
     ) -> tuple[NDArray[np.bool_], int]:
         """The rows to keep that have a weight above zero, and how many have zero."""
         if weights is None:
             return keep, 0
         rows = np.flatnonzero(keep)
-        if isinstance(weights, str):
-            taken = {k: _at(v, rows, self.table.n) for k, v in self.variables.items()}
-            values = evaluator(taken, weights, len(rows), {}).numbers(parse_expression(weights))
-        else:
-            values = weights[rows]
-        label = weights.strip("`") if isinstance(weights, str) else "weights"
+        values = self.values_at(weights, rows)
+        label = weights.strip("`") if isinstance(weights, str) else argument
         if not np.isfinite(values).all():
             raise DataError(
                 f"The weights {label!r} are not all finite. Correct or remove them."

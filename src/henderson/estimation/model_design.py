@@ -127,6 +127,7 @@ def design_model(
     data: object,
     *,
     weights: PerRow = None,
+    frequency_weights: PerRow = None,
     offset: PerRow = None,
 ) -> ModelDesign:
     """Read the data for a specification, checking all that can be known before fitting.
@@ -149,6 +150,7 @@ def design_model(
         formulas,
         data,
         weights=weights,
+        frequency_weights=frequency_weights,
         offset=offset,
         contrasts=specification.contrasts or None,
         binary=family.counts_trials,

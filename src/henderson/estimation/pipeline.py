@@ -26,11 +26,18 @@ def estimate(
     data: object,
     *,
     weights: PerRow = None,
+    frequency_weights: PerRow = None,
     offset: PerRow = None,
     control: FitControl | None = None,
 ) -> Estimates:
     """Fit a specified model to data."""
-    design = design_model(specification, data, weights=weights, offset=offset)
+    design = design_model(
+        specification,
+        data,
+        weights=weights,
+        frequency_weights=frequency_weights,
+        offset=offset,
+    )
     return _estimates(specification, design, fit_design(specification, design, control))
 
 

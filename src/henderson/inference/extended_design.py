@@ -78,6 +78,7 @@ def extended(estimates: Estimates, extend: Mapping[str, int], *, repeat: int = 1
         rows=np.arange(n),
         n_given=n,
         missing={},
+        n_distinct=n,
         n_zero_weight=0,
         variables=variables,
         response=None if frame.response is None else _observed(frame.response, take),

@@ -65,11 +65,12 @@ def summarize(estimates: Estimates) -> Summary:
 def heading(estimates: Estimates) -> Section:
     """Method, formula, family, rows."""
     family, frame = estimates.family, estimates.frame
-    rows = f"{frame.n} rows"
+    rows = f"{frame.n_distinct} rows"
     if frame.n_dropped:
-        rows = (
-            f"{frame.n} of {frame.n_given} rows; dropped: {'; '.join(why_dropped(estimates))}"
-        )
+        rows = f"{frame.n_distinct} of {frame.n_given} rows"
+        rows += f"; dropped: {'; '.join(why_dropped(estimates))}"
+    if frame.n != frame.n_distinct:
+        rows += f"; with frequency weights {frame.n}"
     lines = [
         f"Formula: {estimates.specification.formula.text}",
         f"Family:  {family.name}, {family.link.name} link",
