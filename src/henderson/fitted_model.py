@@ -467,7 +467,7 @@ class FittedModel:
         *,
         by: str | ArrayLike | None = None,
         lags: int = 10,
-        kind: ResidualKind = "pearson",
+        kind: ResidualKind = "normalized",
     ) -> NativeTable:
         """Of residuals by positions apart in time; see `diagnostics.autocorrelation`."""
         return autocorrelation(self.estimates, time, by=by, lags=lags, kind=kind)
@@ -479,7 +479,7 @@ class FittedModel:
         *,
         by: str | ArrayLike | None = None,
         bins: int = 12,
-        kind: ResidualKind = "pearson",
+        kind: ResidualKind = "normalized",
     ) -> NativeTable:
         """Differences of residuals by distance; see `diagnostics.variogram`."""
         return variogram(self.estimates, x, y, by=by, bins=bins, kind=kind)
@@ -536,7 +536,7 @@ class FittedModel:
         *,
         by: str | ArrayLike | None = None,
         lags: int = 10,
-        kind: ResidualKind = "pearson",
+        kind: ResidualKind = "normalized",
     ) -> "Figure":
         """Autocorrelation of the residuals; see `plots.plot_autocorrelation`."""
         return plot_autocorrelation(self.estimates, time, by=by, lags=lags, kind=kind)
@@ -548,7 +548,7 @@ class FittedModel:
         *,
         by: str | ArrayLike | None = None,
         bins: int = 12,
-        kind: ResidualKind = "pearson",
+        kind: ResidualKind = "normalized",
     ) -> "Figure":
         """Differences of residuals by distance; see `plots.plot_variogram`."""
         return plot_variogram(self.estimates, x, y, by=by, bins=bins, kind=kind)

@@ -485,3 +485,20 @@ def test_the_command_line_ends_with_the_same_message_and_status_2(
     assert err.startswith("henderson: ")
     says(err, *parts)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"tolerance": 0.0}, "tolerance=0.0 is not a decrease"),
+        ({"tolerance": float("nan")}, "tolerance=nan"),
+        ({"max_evaluations": 0}, "max_evaluations=0 is not a whole number of at least 1"),
+        ({"threads": 0}, "threads=0 is not a whole number"),
+        ({"hessian": "exat"}, "Did you mean 'exact'"),
+    ],
+)
+def test_settings_of_a_fit_are_checked_when_they_are_made(
+    given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(hd.ModelError, match=said):
+        hd.FitControl(**given)

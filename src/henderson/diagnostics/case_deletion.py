@@ -18,6 +18,8 @@ the selected inverse:
 S = (XᵀV⁻¹X)⁻¹ and a = x − XᵀWZΛC⁻¹Λᵀz. Elsewhere it is a first-order approximation, with all
 parameters but β at their estimates; `refitted` estimates all of them again.
 
+Where residuals vary together within subjects, see `subject_deletion`.
+
 Source: Cook & Weisberg (1982), Residuals and Influence in Regression, sections 3.2 and 5.2;
 Christensen, Pearson & Johnson (1992), Technometrics 34(1), 38–45.
 """
@@ -31,9 +33,10 @@ from numpy.typing import NDArray
 from henderson.arrays import Matrix, Vector
 from henderson.design import RandomDesign
 from henderson.design.rank import independent_columns
+from henderson.diagnostics.subject_deletion import marginal_updates
 from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.estimation.blas_threads import single_blas_thread
-from henderson.estimation.estimates import Estimates, PredictorEstimates
+from henderson.estimation.estimates import Estimates, PredictorEstimates, ResidualEstimates
 from henderson.estimation.prediction_error import coefficients_of, lower_factor
 from henderson.families import Response
 from henderson.inference.refitting import refit
@@ -133,6 +136,10 @@ class _Joint:
 def updated(estimates: Estimates, cases: Sequence[Rows] | None) -> Deletions:
     """Without each of the `cases`, variances at their estimates; None: each row is a case."""
     with single_blas_thread():
+        if estimates.residual is not None:
+            beta, errors, h = marginal_updates(estimates, cases)
+            summed = h if cases is None else np.array([h[rows].sum() for rows in cases])
+            return Deletions(beta, errors, summed)
         joint = _Joint.of(estimates)
         S, a, h = joint.single()
         if cases is None:
@@ -158,7 +165,12 @@ def refitted(estimates: Estimates, cases: Sequence[Rows], leverage: Vector) -> D
         keep = np.ones(estimates.frame.n, dtype=bool)
         keep[rows] = False
         left = without_rows(estimates, keep)
-        if all(independent_columns(e.fixed.matrix).all() for e in left.predictors.values()):
+        determined = all(
+            independent_columns(e.fixed.matrix).all()
+            for e in left.predictors.values()
+            if e.beta.size
+        )
+        if determined and (left.residual is None or _is_seen(left.residual)):
             fit = refit(left)
             beta[i] = fit.location.beta
             errors[i] = np.sqrt(np.diag(fit.vcov[own, own]))
@@ -173,7 +185,36 @@ def without_rows(estimates: Estimates, keep: NDArray[np.bool_]) -> Estimates:
         frame=replace(estimates.frame, rows=estimates.frame.rows[keep]),
         response=Response.of(response.y[keep], response.size[keep], response.weight[keep]),
         predictors={name: _fewer(each, keep) for name, each in estimates.predictors.items()},
+        residual=None if estimates.residual is None else _fewer_rows(estimates.residual, keep),
     )
+
+
+def _fewer_rows(residual: ResidualEstimates, keep: NDArray[np.bool_]) -> ResidualEstimates:
+    design = residual.design
+    used, subject = np.unique(design.subject[keep], return_inverse=True)
+    left = replace(
+        design,
+        subjects=tuple(design.subjects[i] for i in used),
+        subject=subject.astype(np.int32),
+        position=design.position[keep],
+        group=design.group[keep],
+    )
+    return replace(residual, design=left)
+
+
+def _is_seen(residual: ResidualEstimates) -> bool:
+    """Whether the rows left determine the covariance of every group, as far as it is theirs."""
+    design, k = residual.design, len(residual.design.positions)
+    for h, structure in enumerate(residual.structures):
+        rows = design.group == h
+        seen = np.zeros((len(design.subjects), k))
+        seen[design.subject[rows], design.position[rows]] = 1.0
+        together = seen.T @ seen
+        count = structure.n_parameters(k)
+        every = together if count == k * (k + 1) // 2 else np.diag(together)
+        if not rows.any() or (count >= k and not np.all(every > 0.0)):
+            return False
+    return True
 
 
 def _singly(estimates: Estimates, joint: _Joint, S: Matrix, a: Matrix, h: Vector) -> Deletions:

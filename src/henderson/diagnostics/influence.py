@@ -134,11 +134,16 @@ class Influence:
 
     def __repr__(self) -> str:
         distance, found = self.cooks_distance, self.influential
-        largest = int(np.nanargmax(distance))
         how = "refitted" if self.refit else "variances as estimated from all rows"
         lines = [
             f"Influence of {len(self.cases)} cases ({self.label}) on {len(self.names)} "
             f"coefficients, {how}",
+        ]
+        if not np.any(np.isfinite(distance)):
+            lines.append("Without any one of them, the other rows do not determine the model.")
+            return "\n".join(lines)
+        largest = int(np.nanargmax(distance))
+        lines += [
             f"Largest Cook's distance: {distance[largest]:.3g}, {self.cases[largest]}",
             f"Beyond {self.cook_limit:.3g}: {', '.join(map(str, found[:10])) or 'none'}"
             + (f" and {len(found) - 10} more" if len(found) > 10 else ""),
@@ -220,10 +225,14 @@ def influence(
 
 def _groups(estimates: Estimates, by: str) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:
     """The levels of a variable or of a random term, and the rows of each."""
-    for term in estimates.location.terms:
-        if term.design.group == by:
-            levels, codes = np.array(term.design.levels, dtype=object), term.design.codes
-            break
+    known = {
+        t.design.group: (t.design.levels, t.design.codes) for t in estimates.location.terms
+    }
+    if estimates.residual is not None:
+        design = estimates.residual.design
+        known.setdefault(design.label, (design.subjects, design.subject))
+    if by in known:
+        levels, codes = np.array(known[by][0], dtype=object), known[by][1]
     else:
         found = variable_of(estimates.frame, by, "by", estimates.frame.n)
         factor = found if isinstance(found, Factor) else factorize(found)

@@ -264,10 +264,14 @@ def _advice(test: ResidualTest) -> str:
 
 
 def _influential(estimates: Estimates) -> Iterator[Finding]:
-    for term in estimates.location.terms:
-        if not 2 <= term.design.n_levels <= _MOST_LEVELS:
+    groups = {term.design.group: term.design.n_levels for term in estimates.location.terms}
+    if estimates.residual is not None:
+        design = estimates.residual.design
+        groups.setdefault(design.label, len(design.subjects))
+    for group, levels in groups.items():
+        if not 2 <= levels <= _MOST_LEVELS:
             continue
-        found = influence(estimates, term.design.group)
+        found = influence(estimates, group)
         distance = found.cooks_distance
         if not np.any(np.isfinite(distance)):
             continue
@@ -278,7 +282,7 @@ def _influential(estimates: Estimates) -> Iterator[Finding]:
         yield Finding(
             "influence",
             verdict,
-            f"of {term.design.group}, {found.cases[worst]} moves the coefficients most, by a "
+            f"of {group}, {found.cases[worst]} moves the coefficients most, by a "
             f"Cook's distance of {distance[worst]:.2g}.",
-            f"See how results change without it: influence({term.design.group!r}).table().",
+            f"See how results change without it: influence({group!r}).table().",
         )

@@ -31,7 +31,7 @@ def autocorrelation(
     *,
     by: str | ArrayLike | None = None,
     lags: int = 10,
-    kind: ResidualKind = "pearson",
+    kind: ResidualKind = "normalized",
 ) -> NativeTable:
     """Correlation of residuals that are some positions apart in time.
 
@@ -46,7 +46,8 @@ def autocorrelation(
     lags
         Up to how many positions apart, 1 or more.
     kind
-        Residuals at the conditional modes: "pearson", "deviance" or "response".
+        Residuals at the conditional modes: "normalized" (Pearson residuals; white where they
+        vary together and the model holds), "pearson", "deviance" or "response".
 
     Returns
     -------
@@ -105,7 +106,7 @@ def variogram(
     *,
     by: str | ArrayLike | None = None,
     bins: int = 12,
-    kind: ResidualKind = "pearson",
+    kind: ResidualKind = "normalized",
 ) -> NativeTable:
     """Half the mean squared difference of residuals by distance in time or space.
 
@@ -120,7 +121,8 @@ def variogram(
     bins
         Classes of equal width, from 0 to half the largest distance.
     kind
-        Residuals at the conditional modes: "pearson", "deviance" or "response".
+        Residuals at the conditional modes: "normalized" (Pearson residuals; white where they
+        vary together and the model holds), "pearson", "deviance" or "response".
 
     Returns
     -------

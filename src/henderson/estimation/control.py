@@ -2,7 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from math import isfinite
+from numbers import Integral, Real
+from typing import Literal, get_args
+
+from henderson.errors import ModelError, did_you_mean
+
+Hessian = Literal["auto", "exact", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +31,37 @@ class FitControl:
         only the estimates count.
     report
         Called with the number of evaluations and −2 log L after each evaluation.
+
+    Raises
+    ------
+    ModelError
+        For a tolerance that is not positive and finite, limits below 1, or another `hessian`.
     """
 
     tolerance: float = 1e-8
     max_evaluations: int = 300
     threads: int = 1
-    hessian: Literal["auto", "exact", "model"] = "auto"
+    hessian: Hessian = "auto"
     report: Callable[[int, float], None] | None = None
+
+    def __post_init__(self) -> None:
+        tolerance = self.tolerance
+        number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
+        if not (number and isfinite(tolerance) and tolerance > 0.0):
+            raise ModelError(
+                f"FitControl: tolerance={tolerance!r} is not a decrease of -2 log L at which to "
+                "stop. Give a small positive number, such as 1e-8."
+            )
+        for name in ("max_evaluations", "threads"):
+            count = getattr(self, name)
+            if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
+                raise ModelError(
+                    f"FitControl: {name}={count!r} is not a whole number of at least 1."
+                )
+        known = get_args(Hessian)
+        if self.hessian not in known:
+            raise ModelError(
+                f"FitControl: there is no hessian={self.hessian!r}. "
+                f"{did_you_mean(str(self.hessian), list(known))}Choose one of "
+                f"{', '.join(map(repr, known))}."
+            )

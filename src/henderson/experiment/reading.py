@@ -29,7 +29,7 @@ from henderson.experiment.partitions import (
 )
 from henderson.experiment.record import Crossing, Experiment, Role, Treatment, Unit, Within
 from henderson.families import Family, family_named
-from henderson.formula import Formula, parse_formula
+from henderson.formula import Formula, ResidualTerm, parse_formula
 from henderson.formula.expansion import expand_group
 from henderson.formula.syntax_tree import Call, parse_expression, walk
 
@@ -150,13 +150,18 @@ def experiment_of(estimates: Estimates) -> Experiment:
     Returns
     -------
     Experiment
-        Units from the random terms of the location, treatments from its fixed effects; see
-        `describe_design`, which also takes units that the model leaves out.
+        Units from the random terms of the location and the subjects whose residuals vary
+        together, treatments from its fixed effects; see `describe_design`, which also takes
+        units that the model leaves out.
     """
     frame = estimates.frame
     read = _Reading(estimates.family.is_quadratic)
     read.model(frame, frame.formulas[0])
-    return read.experiment(frame.n_given, None)
+    asked = estimates.specification.residual
+    if asked is not None:
+        read.subjects(frame, asked)
+    time = None if asked is None or asked.positions not in read.treatments else asked.positions
+    return read.experiment(frame.n_given, time)
 
 
 def _listed(names: Names | None) -> tuple[str, ...]:
@@ -195,6 +200,12 @@ class _Reading:
             if isinstance(node, Call) and isinstance(evaluate.value(node), Factor):
                 levels.update(columns_used(node))  # factor(nitro) compares; nitro is a slope
         self.slopes = {*self.treatments} - levels
+
+    def subjects(self, frame: ModelFrame, asked: ResidualTerm) -> None:
+        """Those whose residuals vary together: units as if they had random effects."""
+        self.units[asked.subject] = group_factors(asked.subject, frame.evaluator(asked.formula))
+        assert self.terms is not None
+        self.terms.append((asked.subject, f"residual {asked.structure}({asked.positions})"))
 
     def need(self, table: Table, formula: Formula) -> None:
         """Leave out rows without a response."""

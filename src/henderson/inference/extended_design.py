@@ -15,10 +15,16 @@ from henderson.design.columns import Variable
 from henderson.design.evaluation import columns_used
 from henderson.design.factors import Factor, factorize
 from henderson.design.model_matrix import assemble, known_values
+from henderson.design.residual_design import residual_design
 from henderson.design.response import ObservedResponse
 from henderson.design.variable_functions import evaluator
 from henderson.errors import DataError, ModelError, did_you_mean
-from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.estimation.estimates import (
+    Estimates,
+    PredictorEstimates,
+    ResidualEstimates,
+    TermEstimates,
+)
 from henderson.families import Response
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import parse_expression
@@ -48,8 +54,15 @@ def extended(estimates: Estimates, extend: Mapping[str, int], *, repeat: int = 1
     DataError
         For a name that is no grouping factor, or one that has fixed effects, too.
     ModelError
-        For fewer than two levels, or so few that fixed effects cannot be estimated.
+        For fewer than two levels, or so few that fixed effects cannot be estimated; for
+        `repeat` where residuals vary together, whose subjects have one row at each position.
     """
+    if repeat > 1 and estimates.residual is not None:
+        raise ModelError(
+            f"repeat={repeat} gives the subjects of {estimates.residual.design.term.text} "
+            "several rows at one position. Extend the subjects instead, as in "
+            f"extend={{{estimates.residual.design.label!r}: 40}}."
+        )
     frame = estimates.frame
     take = np.arange(frame.n)
     variables = dict(frame.variables)
@@ -103,8 +116,30 @@ def _over(estimates: Estimates, frame: ModelFrame, take: NDArray[np.int64]) -> E
         response=Response.of(np.zeros(len(take)), size, weight),
         predictors=predictors,
     )
+    if estimates.residual is not None:
+        made = _with_subjects(made, estimates.residual, frame)
     y = draw_response(made, np.random.default_rng(0))
     return replace(made, response=Response.of(y, size, weight))
+
+
+def _with_subjects(
+    estimates: Estimates, residual: ResidualEstimates, frame: ModelFrame
+) -> Estimates:
+    """The covariances of the residuals over the subjects of another frame."""
+    old = residual.design
+    new = residual_design(frame, old.term, timed=old.points is not None, every_pair=False)
+    if (new.positions, new.groups) != (old.positions, old.groups):
+        raise ModelError(
+            f"With so few levels {old.term.text} has other positions or groups than before. "
+            "Keep more levels."
+        )
+    variance = np.stack(residual.covariances)[new.group, new.position, new.position]
+    dispersion = replace(estimates.predictors["dispersion"], eta=0.5 * np.log(variance))
+    return replace(
+        estimates,
+        residual=replace(residual, design=new),
+        predictors={**estimates.predictors, "dispersion": dispersion},
+    )
 
 
 def _observed(response: ObservedResponse, take: NDArray[np.int64]) -> ObservedResponse:
@@ -163,6 +198,9 @@ def _grouping_columns(estimates: Estimates) -> list[str]:
         for text in term.design.factors
         for name in columns_used(parse_expression(text))
     ]
+    if estimates.residual is not None:
+        for text in estimates.residual.design.term.subject:
+            found += columns_used(parse_expression(text))
     return list(dict.fromkeys(found))
 
 

@@ -111,12 +111,18 @@ def residual_vanishes(estimates: Estimates) -> bool:
     return of_residuals < _VANISHING * of_effects
 
 
+def covariance_factors(estimates: Estimates) -> Iterator[tuple[np.ndarray, Matrix]]:
+    """The rows of each independent block, and L of their V = LLᵀ."""
+    for block in _blocks(estimates, [], []):
+        yield block.rows, block.L
+
+
 def is_regular(estimates: Estimates) -> bool:
     """Whether V is positive definite, to more than rounding."""
     try:
-        for block in _blocks(estimates, [], []):
-            scale = np.sqrt(np.sum(block.L**2, axis=1))
-            if np.any(np.diag(block.L) < np.sqrt(_SINGULAR) * scale):
+        for _, L in covariance_factors(estimates):
+            scale = np.sqrt(np.sum(L**2, axis=1))
+            if np.any(np.diag(L) < np.sqrt(_SINGULAR) * scale):
                 return False
     except np.linalg.LinAlgError:
         return False

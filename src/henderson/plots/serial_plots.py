@@ -21,7 +21,7 @@ def plot_autocorrelation(
     *,
     by: str | ArrayLike | None = None,
     lags: int = 10,
-    kind: ResidualKind = "pearson",
+    kind: ResidualKind = "normalized",
 ) -> "Figure":
     """Correlation of residuals by positions apart in time.
 
@@ -51,7 +51,7 @@ def plot_variogram(
     *,
     by: str | ArrayLike | None = None,
     bins: int = 12,
-    kind: ResidualKind = "pearson",
+    kind: ResidualKind = "normalized",
 ) -> "Figure":
     """Half the mean squared difference of residuals by distance.
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.formula import Formula
 from henderson.report.contents import Equation, Piece
 from henderson.report.sources import SOURCES
 from henderson.report.summary import title
@@ -51,8 +52,14 @@ def sentences(estimates: Estimates) -> Iterator[str]:
     if asked.offset is not None or asked.formula.offsets:
         known = [*asked.formula.offsets, *([asked.offset] if asked.offset else [])]
         yield f"{listed(known)} is added to the linear predictor as it is (an offset)."
-    for name, formula in asked.others.items():
+    for name, formula in _other_formulas(estimates):
         yield f"The {name.replace('_', ' ')} has a formula of its own: {formula.text}."
+
+
+def _other_formulas(estimates: Estimates) -> Iterator[tuple[str, Formula]]:
+    """Those asked for; a structure of the residuals stands in for that of the dispersion."""
+    if estimates.residual is None:
+        yield from estimates.specification.others.items()
 
 
 def random_sentences(estimates: Estimates) -> Iterator[str]:
@@ -61,6 +68,16 @@ def random_sentences(estimates: Estimates) -> Iterator[str]:
         yield (
             f"{term.design.group} ({term.design.n_levels} levels) has {_effects(term)}: what "
             "its rows have in common, drawn from a normal distribution."
+        )
+    residual = estimates.residual
+    if residual is not None:
+        design = residual.design
+        at = "their order" if design.term.positions == "1" else design.term.positions
+        apart = f", in each group of {design.term.by} its own" if design.term.by else ""
+        yield (
+            f"The residuals of a {design.label} ({len(design.subjects)} levels) vary together: "
+            f"their covariance over {len(design.positions)} positions ({at}) is "
+            f"{residual.structures[0].description}{apart}."
         )
 
 
@@ -94,14 +111,20 @@ def equation(estimates: Estimates) -> Equation:
         lines.append((response, _sign("|"), _symbol("b"), _sign("~"), drawn))
         lines.append((_word(f"{family.link.name}(μ)"), _sign("="), _symbol("η")))
     lines.append((_symbol("η"), _sign("="), *_summands(estimates.location)))
-    for name in estimates.specification.others:
+    for name, _ in _other_formulas(estimates):
         predictor, link = estimates.predictors[name], family.link_of(name).name
         left = _word(f"{link}({name.replace('_', ' ')})")
         lines.append((left, _sign("="), *_summands(predictor)))
     lines += [_random_line(term) for term in estimates.location.terms]
     sigma = residual_sd(estimates)
     found = dispersion_parameters(estimates)
-    if family.is_quadratic:
+    if estimates.residual is not None:
+        design, structure = estimates.residual.design, estimates.residual.structures[0]
+        apart = f" by {design.term.by}" if design.term.by else ""
+        size = f"{len(design.positions)} × {len(design.positions)}"
+        spread = f"(0, R), {structure.description}, {size}{apart}"
+        lines.append((_symbol("e", design.label), _sign("~"), _symbol("N"), _sign(spread)))
+    elif family.is_quadratic:
         spread = "(0, σ²)" if sigma is None else f"(0, {sigma**2:.4g})"
         lines.append((_symbol("e"), _sign("~"), _symbol("N"), _sign(spread)))
     elif "dispersion" in found:
@@ -150,10 +173,18 @@ def methods_paragraph(
     kind = title(estimates).partition(" fitted by ")
     fixed = f"fixed effects of {listed(terms)}" if terms else "an overall mean"
     effects = f" and random effects of {listed(random)}" if random else ""
+    structured = ""
+    if estimates.residual is not None:
+        design, structure = estimates.residual.design, estimates.residual.structures[0]
+        structured = (
+            f"{',' if random else ''} and residuals that vary together within {design.label} "
+            f"({structure.description} covariance; Jennrich & Schluchter 1986)"
+        )
     text = (
         f"{_response(estimates)} ({frame.n} observations) was analysed with a "
         f"{kind[0][0].lower()}{kind[0][1:]} ({family.name.replace('_', ' ')} distribution, "
-        f"{family.link.name} link) with {fixed}{effects}, fitted by {_how(estimates)}."
+        f"{family.link.name} link) with {fixed}{effects}{structured}, fitted by "
+        f"{_how(estimates)}."
     )
     if frame.n_dropped:
         text += f" Of {frame.n_given} rows, {frame.n_dropped} left out as incomplete."
@@ -218,6 +249,7 @@ def references(estimates: Estimates, *, ddf: str, means: bool) -> list[str]:
         used.append("reml")
     if not estimates.family.is_quadratic and asked.quadrature == 1:
         used.append("laplace")
+    used += ["residual structures"] if estimates.residual is not None else []
     used += [ddf] if ddf in SOURCES else []
     used += ["means", "letters"] if means else []
     return sorted(SOURCES[each] for each in used)
@@ -238,7 +270,8 @@ def code(estimates: Estimates, means: Sequence[str], *, source: str | None) -> s
         "offset": repr(asked.offset) if asked.offset else None,
         "contrasts": repr(asked.contrasts) if asked.contrasts else None,
         "quadrature": str(asked.quadrature) if asked.quadrature != 1 else None,
-        **{name: repr(formula.text) for name, formula in asked.others.items()},
+        "residual": repr(asked.residual.text) if asked.residual else None,
+        **{name: repr(formula.text) for name, formula in _other_formulas(estimates)},
     }
     if frame.weights is not None and asked.weights is None:
         options["weights"] = "...  # one a row, given as an array"

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 SOURCES: Mapping[str, str] = {
     "reml": "Patterson, H. D. & Thompson, R. (1971). Recovery of inter-block information when "
     "block sizes are unequal. Biometrika 58(3), 545–554.",
+    "residual structures": "Jennrich, R. I. & Schluchter, M. D. (1986). Unbalanced "
+    "repeated-measures models with structured covariance matrices. Biometrics 42(4), 805–820.",
     "laplace": "Breslow, N. E. & Clayton, D. G. (1993). Approximate inference in generalized "
     "linear mixed models. Journal of the American Statistical Association 88(421), 9–25.",
     "henderson": "Henderson, C. R. (1975). Best linear unbiased estimation and prediction "
