@@ -49,8 +49,8 @@ class FitControl:
         number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
         if not (number and isfinite(tolerance) and tolerance > 0.0):
             raise ModelError(
-                f"FitControl: tolerance={tolerance!r} is not a decrease of -2 log L at which to "
-                "stop. Give a small positive number, such as 1e-8."
+                f"FitControl: tolerance={tolerance!r} is not a decrease of -2 log L to "
+                "stop at. Give a small positive number, such as 1e-8."
             )
         for name in ("max_evaluations", "threads"):
             count = getattr(self, name)
