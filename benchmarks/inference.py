@@ -5,37 +5,13 @@ table says; R does a part of them and its time is multiplied, since they take mi
 process and one BLAS thread on both sides.
 """
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 import henderson as hd
-from benchmarks.peers import ONE_THREAD
+from benchmarks.beside_r import Task, run_beside_r
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is timed here and, as R code that leaves seconds in `elapsed`, there."""
-
-    name: str
-    what: str
-    table: Callable[[], pd.DataFrame]
-    prepare: Callable[[pd.DataFrame], hd.FittedModel]
-    run: Callable[[hd.FittedModel], object]
-    r: str
+INFERENCE = ("lme4", "emmeans", "pbkrtest")
 
 
 def split_split_plot() -> pd.DataFrame:
@@ -103,6 +79,7 @@ TASKS = (
         "emm_options(pbkrtest.limit = 1e6);"
         "elapsed <- system.time(as.data.frame(pairs(emmeans(m, ~ whole * sub * part, "
         "lmer.df = 'kenward-roger'), adjust = 'none')))[['elapsed']]",
+        INFERENCE,
     ),
     Task(
         "satterthwaite_100k",
@@ -112,6 +89,7 @@ TASKS = (
         lambda m: m.coefficients(ddf="satterthwaite"),
         "m <- lme4::lmer(y ~ x * f + (x | g), d);"
         "elapsed <- system.time(summary(lmerTest::as_lmerModLmerTest(m)))[['elapsed']]",
+        INFERENCE,
     ),
     Task(
         "bootstrap_sleepstudy",
@@ -120,6 +98,7 @@ TASKS = (
         slopes,
         lambda m: m.bootstrap(n=1000, rng=1),
         SLEEP + BOOT.format(n=100, times=10),
+        INFERENCE,
     ),
     Task(
         "bootstrap_cbpp",
@@ -130,6 +109,7 @@ TASKS = (
         "d$period <- factor(d$period); d$herd <- factor(d$herd);"
         "m <- glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), d, binomial);"
         + BOOT.format(n=50, times=20),
+        INFERENCE,
     ),
     Task(
         "power_sleepstudy",
@@ -142,74 +122,15 @@ TASKS = (
         "a <- suppressMessages(suppressWarnings(refit(m, y)));"
         "b <- suppressMessages(suppressWarnings(refit(small, y)));"
         "KRmodcomp(a, b) })[['elapsed']]",
+        INFERENCE,
     ),
 )
 
 
-def seconds_here(task: Task, table: pd.DataFrame) -> float:
-    """The median of three."""
-    model = task.prepare(table)
-    found = []
-    for _ in range(3):
-        start = time.perf_counter()
-        task.run(model)
-        found.append(time.perf_counter() - start)
-    return float(np.median(found))
-
-
-def seconds_there(task: Task, table: pd.DataFrame) -> float | None:
-    """Once, by Rscript; None where that or a package is missing."""
-    if shutil.which("Rscript") is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.csv"
-        table.to_csv(path, index=False)
-        code = (
-            "suppressMessages({library(lme4); library(emmeans); library(pbkrtest)});"
-            f"d <- read.csv('{path}', stringsAsFactors = TRUE); {task.r}; cat(elapsed)"
-        )
-        run = subprocess.run(
-            ["Rscript", "-e", code],
-            capture_output=True,
-            check=False,
-            text=True,
-            env=os.environ | ONE_THREAD,
-        )
-    return float(run.stdout.split()[-1]) if run.returncode == 0 else None
-
-
-def written(found: dict[str, dict[str, float | None]]) -> str:
-    """The table in Markdown."""
-    lines = [
-        "# Inference",
-        "",
-        "Seconds, without the first fit; one process, one BLAS thread.",
-        "",
-        "| task | henderson | R | times |",
-        "| --- | ---: | ---: | ---: |",
-    ]
-    for task in TASKS:
-        here, there = found[task.name]["henderson"], found[task.name]["R"]
-        assert here is not None
-        shown = ("–", "–") if there is None else (f"{there:.3g}", f"{there / here:.0f}")
-        lines.append(f"| {task.what} | {here:.3g} | {shown[0]} | {shown[1]} |")
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Run every task, print and store."""
-    found: dict[str, dict[str, float | None]] = {}
-    for task in TASKS:
-        table = task.table()
-        found[task.name] = {"henderson": seconds_here(task, table)}
-        found[task.name]["R"] = seconds_there(task, table)
-        print(task.name, found[task.name], file=sys.stderr)
-    (RESULTS / "inference.json").write_text(
-        json.dumps(found, indent=1) + "\n", encoding="utf-8"
-    )
-    (RESULTS / "inference.md").write_text(written(found), encoding="utf-8")
-    print(written(found))
-
-
 if __name__ == "__main__":
-    main()
+    run_beside_r(
+        TASKS,
+        "inference",
+        "Inference",
+        "Seconds, without the first fit; one process, one BLAS thread.",
+    )
