@@ -1,5 +1,7 @@
 """Responses of ordered categories: how they are read, fitted and predicted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,3 +92,43 @@ def test_probabilities_are_for_categories_and_have_no_intervals(tasting: pd.Data
         ordinal.predict(kind="probabilities", interval="confidence")
     with pytest.raises(hd.ModelError, match="two or more different"):
         Cumulative(categories=["a", "a"])
+
+
+def test_means_of_the_response_are_expected_categories(tasting: pd.DataFrame) -> None:
+    tasting["temp"] = np.where(tasting["warm"] > 0.0, "warm", "cold")
+    tasting["shelf"] = np.where(np.arange(240) % 3 == 0, "low", "high")
+    model = hd.fit("rating ~ temp * shelf + (1 | judge)", tasting, family="cumulative")
+    table = model.emmeans("temp * shelf", component="response").table()
+    found = model.predict(table[["temp", "shelf"]], random=False)
+    assert_allclose(table["estimate"], found, rtol=1e-10)
+    assert model.emmeans("temp * shelf", scale="response").table().equals(table)
+    across = model.emmeans("temp", component="response")
+    estimate = across.table()["estimate"]
+    assert_allclose(estimate, table.groupby("temp")["estimate"].mean(), rtol=1e-10)
+    difference = across.contrasts("pairwise").table()
+    assert_allclose(difference["estimate"], [estimate[0] - estimate[1]], rtol=1e-10)
+
+
+def test_standard_errors_of_expected_categories_are_by_the_delta_method(
+    tasting: pd.DataFrame,
+) -> None:
+    tasting["temp"] = np.where(tasting["warm"] > 0.0, "warm", "cold")
+    model = hd.fit("rating ~ temp + (1 | judge)", tasting, family="cumulative")
+    at = model.estimates
+    table = model.emmeans("temp", component="response").table()
+    beta = np.concatenate([each.beta for each in at.predictors.values()])
+    sizes = [each.beta.size for each in at.predictors.values()]
+
+    def expected(values: np.ndarray) -> np.ndarray:
+        pieces = np.split(values, np.cumsum(sizes)[:-1])
+        moved = {
+            name: replace(each, beta=piece)
+            for (name, each), piece in zip(at.predictors.items(), pieces, strict=True)
+        }
+        other = hd.FittedModel(replace(at, predictors=moved))
+        return np.asarray(other.predict(table[["temp"]], random=False))
+
+    h = 1e-5 * np.eye(len(beta))
+    slopes = np.array([(expected(beta + d) - expected(beta - d)) / 2e-5 for d in h]).T
+    errors = np.sqrt(np.einsum("ij,jk,ik->i", slopes, at.vcov, slopes))
+    assert_allclose(table["std_error"], errors, rtol=1e-6)

@@ -352,6 +352,8 @@ class MarginalMeans:
                 if rows.scale == "response"
                 else f"On the {rows.link.name} scale of the linear predictor."
             )
+        elif rows.scale == "response" and rows.estimates.family.observes_categories:
+            yield "Expected categories, of which the first is 1."
         yield f"Degrees of freedom: {rows.reference.name}. Confidence level: {rows.level:g}."
 
 
@@ -401,6 +403,8 @@ def emmeans(
         The linear predictor: "location", "dispersion", "zero_inflation". Or "response", for
         families whose mean depends on several, such as (1 − π)μ of a zero-inflated count: means
         of the response itself, averaged on its scale, intervals transformed from its logarithm.
+        Of ordered categories that is the expected category, 1 for the first, with differences
+        as contrasts; scale="response" is the same there.
     offset
         One number in place of all offsets of the model.
     random
@@ -438,11 +442,12 @@ def emmeans(
     array([104.5 , 109.79,  97.62])
     """
     estimates = estimates_of(model)
-    if component == "response":
+    of_categories = estimates.family.observes_categories and component == "location"
+    if component == "response" or (of_categories and scale == "response"):
         if random != "zero":
             raise ModelError(
-                f'random={random!r} is for means of the location. With component="response" '
-                "random effects are 0: leave random out."
+                f"random={random!r} is for means of the location alone. Where the mean depends "
+                "on several predictors random effects are 0: leave random out."
             )
         rows = response_rows(
             estimates, specs, by=by, at=at, weights=weights, ddf=ddf, level=level, offset=offset

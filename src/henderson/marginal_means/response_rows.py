@@ -4,7 +4,8 @@
 
 over the cells g of the reference grid, at random effects of 0; β are the coefficients of all
 predictors and Σ their covariance. The mean is positive, so that the logarithm is the scale of
-intervals and tests: contrasts are ratios of means.
+intervals and tests: contrasts are ratios of means. Expected values of ordered categories have
+no ratios, and are their own scale.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ def response_rows(
     level: float,
     offset: float | None,
 ) -> MeanRows:
-    """Log means of the response, linear in β to first order; see `emmeans`.
+    """Means of the response or their logarithms, linear in β to first order; see `emmeans`.
 
     Raises
     ------
@@ -64,8 +65,10 @@ def response_rows(
     beta = np.concatenate([each.beta for each in estimates.predictors.values()])
     kept = np.concatenate([each.fixed.kept for each in estimates.predictors.values()])
     of_mean = made.matrix @ mean
-    coordinates = (made.matrix @ slopes) / of_mean[:, None]
-    link = link_named("log")
+    coordinates, value, link = made.matrix @ slopes, of_mean, None
+    if not family.observes_categories:
+        coordinates, value = coordinates / of_mean[:, None], np.log(of_mean)
+        link = link_named("log")
     return MeanRows(
         estimates=estimates,
         beta=beta,
@@ -73,7 +76,7 @@ def response_rows(
         depends=_dependence(estimates),
         kept=kept,
         coordinates=coordinates,
-        offset=np.log(of_mean) - coordinates[:, kept] @ beta,
+        offset=value - coordinates[:, kept] @ beta,
         factors=tuple(factors),
         by=tuple(groups),
         columns=made.columns,
