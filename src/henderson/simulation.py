@@ -9,7 +9,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates
 from henderson.estimation.matrices import residual_whitening
-from henderson.estimation.prediction_error import lower_factor
+from henderson.estimation.term_matrices import lower_factor
 from henderson.families import Response
 from henderson.likelihood.residual_blocks import Whitening
 from henderson.prediction import all_predictors, check_choice, effects_at

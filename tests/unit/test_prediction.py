@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import henderson as hd
 from henderson.errors import DataError, ModelError
-from henderson.estimation.prediction_error import lower_factor
+from henderson.estimation.term_matrices import lower_factor
 from henderson.prediction import fitted, predict, residuals
 from tests.unit.by_hand import ByHand, fitted_by_hand
 

@@ -102,6 +102,17 @@ def interaction(factors: tuple[Factor, ...]) -> tuple[Codes, NDArray[np.int32]]:
     )
 
 
+def differing_row(values: NDArray[Any], codes: Codes, levels: int) -> int | None:
+    """The first row whose value is not that of another row of its level; None: constant.
+
+    `values` and `codes` (n,), all in [0, `levels`).
+    """
+    of_level = np.empty(levels, dtype=values.dtype)
+    of_level[codes] = values
+    differs = of_level[codes] != values
+    return int(np.argmax(differs)) if differs.any() else None
+
+
 def labels(keys: NDArray[Any]) -> tuple[str, ...]:
     """How values print as levels: 15 significant digits, TRUE and FALSE."""
     if keys.dtype.kind == "b":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from henderson.arrays import Codes, Matrix
+from henderson.arrays import Codes, Matrix, in_all_columns
 from henderson.design.evaluation import Evaluator, Value
 from henderson.design.factors import Factor, interaction, labels
 from henderson.design.fixed_effects import expand_terms
@@ -142,6 +142,11 @@ class RandomDesign:
     def n_effects(self) -> int:
         """k, the number of effects for each level."""
         return len(self.effects)
+
+    @property
+    def all_columns(self) -> Matrix:
+        """z of each row in the k effects of its level, (n, k)."""
+        return in_all_columns(self.values, self.columns, self.n_effects)
 
 
 def random_design(frame: ModelFrame, formula: Formula, term: RandomTerm) -> RandomDesign:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Codes, Matrix
 from henderson.design.evaluation import Evaluator
-from henderson.design.factors import Factor, interaction
+from henderson.design.factors import Factor, differing_row, interaction
 from henderson.design.model_frame import ModelFrame
 from henderson.design.random_effects import group_factors
 from henderson.design.variable_functions import as_factor
@@ -116,14 +116,13 @@ def _groups(
         return np.zeros(n, dtype=np.int32), ("",)
     found = as_factor(evaluate.value(parse_expression(term.by)), term.by)
     found = found.without_unused_levels()
-    of_subject = np.zeros(int(subject.max()) + 1, dtype=np.int32)
-    of_subject[subject] = found.codes
-    differs = np.flatnonzero(of_subject[subject] != found.codes)
-    if len(differs):
+    row = differing_row(found.codes, subject, int(subject.max()) + 1)
+    if row is not None:
+        other = found.codes[np.flatnonzero(subject == subject[row])[-1]]
         raise DataError(
             f"by={term.by}: a subject of {':'.join(term.subject)!r} has rows in the groups "
-            f"{found.levels[found.codes[differs[0]]]!r} and "
-            f"{found.levels[of_subject[subject[differs[0]]]]!r}. The group with its own "
+            f"{found.levels[found.codes[row]]!r} and "
+            f"{found.levels[other]!r}. The group with its own "
             "covariance must be the same in all rows of a subject; if its numbers start anew "
             "in each group, write the subject as group:subject."
         )

@@ -34,12 +34,14 @@ from henderson.arrays import Matrix, Vector
 from henderson.design import RandomDesign
 from henderson.design.rank import independent_columns
 from henderson.diagnostics.subject_deletion import marginal_updates
-from henderson.equations import MixedModelEquations, RandomTermMatrix
+from henderson.equations import MixedModelEquations
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates, PredictorEstimates, ResidualEstimates
-from henderson.estimation.prediction_error import coefficients_of, lower_factor
+from henderson.estimation.prediction_error import coefficients_of
+from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.families import Response
 from henderson.inference.refitting import refit
+from henderson.likelihood.parameters import flat
 
 Rows = NDArray[np.int64]
 
@@ -70,24 +72,13 @@ class _Joint:
         density = estimates.family.log_density(estimates.response, eta, 2)
         assert density.d1 is not None
         assert density.d2 is not None
-        columns = [
-            RandomTermMatrix(
-                predictor=0,
-                k=term.design.n_effects,
-                levels=term.design.n_levels,
-                codes=term.design.codes,
-                values=term.design.values,
-                columns=term.design.columns,
-            )
-            for term in location.terms
-        ]
-        factors = [lower_factor(term.covariance).ravel() for term in location.terms]
+        columns = [term_matrix(term.design) for term in location.terms]
         return cls(
             X=location.fixed.matrix,
             w=-density.d2[:, 0],
             score=density.d1[:, 0],
             equations=MixedModelEquations(columns, len(eta), 1),
-            templates=np.concatenate(factors) if factors else np.empty(0),
+            templates=flat([lower_factor(term.covariance) for term in location.terms]),
         )
 
     def scaled(self, v: Matrix) -> Matrix:

@@ -169,6 +169,22 @@ def variable_of(
     return read_array(values, name)
 
 
+def numbers_of(
+    frame: ModelFrame | None, given: str | ArrayLike, name: str, rows: int
+) -> Vector:
+    """As `variable_of`, as numbers; levels are the numbers that they stand for."""
+    values = variable_of(frame, given, name, rows)
+    if isinstance(values, Factor):
+        values = values.keys[values.codes]
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{name}= has values that are not numbers. Give numbers.") from None
+    if not np.all(np.isfinite(values)):
+        raise DataError(f"{name}= has values that are missing or infinite. Give numbers.")
+    return values
+
+
 def _drawn(
     estimates: Estimates, n: int, condition: Condition, rng: np.random.Generator
 ) -> Iterator[Vector]:

@@ -9,7 +9,12 @@ from scipy.special import chdtr, chdtrc, gammaln, kolmogorov, ndtr
 
 from henderson.arrays import Vector
 from henderson.design.factors import Factor
-from henderson.diagnostics.quantile_residuals import FEW_ROWS, QuantileResiduals, variable_of
+from henderson.diagnostics.quantile_residuals import (
+    FEW_ROWS,
+    QuantileResiduals,
+    numbers_of,
+    variable_of,
+)
 from henderson.errors import DataError, ModelError
 from henderson.prediction import check_choice
 
@@ -336,16 +341,7 @@ def _centred(found: QuantileResiduals) -> Vector:
 def _per_residual(found: QuantileResiduals, given: str | ArrayLike, name: str) -> Vector:
     """Numbers, one a residual: of grouped residuals the mean over the rows of each."""
     rows = found.values.size if found.group is None else found.group.size
-    values = variable_of(found.frame, given, name, rows)
-    if isinstance(values, Factor):
-        values = values.keys[values.codes]
-    try:
-        values = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"{name}= has values that are not numbers. Give numbers.") from None
-    if not np.all(np.isfinite(values)):
-        raise DataError(f"{name}= has values that are missing or infinite. Give numbers.")
-    return _averaged(found, values)
+    return _averaged(found, numbers_of(found.frame, given, name, rows))
 
 
 def _averaged(found: QuantileResiduals, values: Vector) -> Vector:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from henderson.arrays import Codes, Matrix, Vector
 from henderson.design.factors import Factor, factorize
-from henderson.diagnostics.quantile_residuals import variable_of
+from henderson.diagnostics.quantile_residuals import numbers_of, variable_of
 from henderson.errors import DataError, ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
@@ -79,7 +79,7 @@ def autocorrelation(
     estimates = estimates_of(model)
     if isinstance(lags, bool) or not isinstance(lags, int | np.integer) or lags < 1:
         raise ModelError(f"lags={lags!r} is not a number of lags. Give 1 or more.")
-    times = _numbers(estimates, time, "time")
+    times = numbers_of(estimates.frame, time, "time", estimates.frame.n)
     series = _series(estimates, by)
     order = np.lexsort((times, series))
     code, at, e = series[order], times[order], residuals(estimates, kind=kind)[order]
@@ -152,8 +152,8 @@ def variogram(
     estimates = estimates_of(model)
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
         raise ModelError(f"bins={bins!r} is not a number of classes. Give 1 or more.")
-    axes = [_numbers(estimates, x, "x")]
-    axes += [] if y is None else [_numbers(estimates, y, "y")]
+    axes = [numbers_of(estimates.frame, x, "x", estimates.frame.n)]
+    axes += [] if y is None else [numbers_of(estimates.frame, y, "y", estimates.frame.n)]
     places, series = np.column_stack(axes), _series(estimates, by)
     e = residuals(estimates, kind=kind)
     farthest = max(
@@ -197,19 +197,6 @@ def _pairs(places: Matrix, series: Codes, e: Vector) -> Iterator[tuple[Vector, V
             apart = places[first, None, :] - places[None, rows, :]
             distance = np.sqrt((apart**2).sum(axis=-1))
             yield distance[later], ((e[first, None] - e[None, rows]) ** 2)[later]
-
-
-def _numbers(estimates: Estimates, given: str | ArrayLike, name: str) -> Vector:
-    values = variable_of(estimates.frame, given, name, estimates.frame.n)
-    if isinstance(values, Factor):
-        values = values.keys[values.codes]
-    try:
-        values = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"{name}= has values that are not numbers. Give numbers.") from None
-    if not np.all(np.isfinite(values)):
-        raise DataError(f"{name}= has values that are missing or infinite. Give numbers.")
-    return values
 
 
 def _series(estimates: Estimates, by: str | ArrayLike | None) -> Codes:

@@ -98,6 +98,11 @@ class MixedModelEquations:
         """Number of random effects in all."""
         return sum(t.size for t in self.terms)
 
+    @property
+    def levels_are_independent(self) -> bool:
+        """Whether levels meet only through fixed effects; of small blocks, `one_factor`."""
+        return len(self.terms) == 1 and not self.tail
+
     def zeros(self, m: int) -> list[Matrix]:
         """A vector with m right-hand sides, all zero."""
         return [np.zeros((part.q, m)) for part in self.parts]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 from henderson.design import FixedDesign, ModelFrame, RandomDesign, ResidualDesign
@@ -21,6 +23,15 @@ class TermEstimates:
     covariance: Matrix  # (k, k), of b; Gaussian: σ² included
     modes: Matrix  # (g, k), conditional modes of b
     mode_covariance: Blocks  # (g, k, k), conditional covariance of b given all parameters
+
+    @property
+    def row_variances(self) -> Vector:
+        """z'Gz of each row, the variance that the term gives it; shape (n,)."""
+        values, columns, G = self.design.values, self.design.columns, self.covariance
+        if columns is None:
+            return np.einsum("ia,ia->i", values @ G, values)
+        between = G[columns[:, :, None], columns[:, None, :]]
+        return np.einsum("ia,iab,ib->i", values, between, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from scipy.sparse import (
 )
 
 from henderson.arrays import Matrix
+from henderson.design import ResidualDesign
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.likelihood.residual_blocks import ResidualBlocks, Whitening
@@ -68,13 +69,18 @@ def random_covariance(estimates: Estimates) -> csr_array:
     return csr_array(block_diag(blocks, format="csr")) if blocks else csr_array((0, 0))
 
 
+def residual_blocks(design: ResidualDesign) -> ResidualBlocks:
+    """The rows of each subject."""
+    return ResidualBlocks.of(
+        design.subject, design.position, design.group, len(design.positions)
+    )
+
+
 def residual_whitening(estimates: Estimates) -> Whitening:
     """R = LLᵀ of residuals that vary together, by subject; without weights."""
     residual = estimates.residual
     assert residual is not None
-    d = residual.design
-    blocks = ResidualBlocks.of(d.subject, d.position, d.group, len(d.positions))
-    found = blocks.factor(residual.covariances)
+    found = residual_blocks(residual.design).factor(residual.covariances)
     assert found is not None
     return found
 

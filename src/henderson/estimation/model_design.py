@@ -24,10 +24,12 @@ from henderson.design import (
     residual_design,
     structured_term,
 )
+from henderson.design.factors import differing_row
 from henderson.design.model_frame import PerRow
 from henderson.equations import RandomTermMatrix
 from henderson.errors import DataError
 from henderson.estimation.specification import Specification
+from henderson.estimation.term_matrices import term_matrix
 from henderson.families import Family, Response
 from henderson.formula import Formula, RandomTerm, ResidualTerm
 from henderson.likelihood.parameters import CovarianceParameters
@@ -88,14 +90,7 @@ class ModelDesign:
     def term_matrices(self, *, dense: bool = False) -> list[RandomTermMatrix]:
         """The columns of Z of all terms, predictor by predictor; `dense`: values of all k."""
         return [
-            RandomTermMatrix(
-                predictor=position,
-                k=term.n_effects,
-                levels=term.n_levels,
-                codes=term.codes,
-                values=_dense(term) if dense else term.values,
-                columns=None if dense else term.columns,
-            )
+            term_matrix(term, position, dense=dense)
             for position, index in enumerate(self.random_predictors)
             for term in self.predictors[index].random
         ]
@@ -111,15 +106,6 @@ class ModelDesign:
                 *of_residuals * len(self.residual_structures),
             ),
         )
-
-
-def _dense(term: RandomDesign) -> Matrix:
-    """Z of a term by row and effect, (n, k)."""
-    if term.columns is None:
-        return term.values
-    values = np.zeros((len(term.codes), term.n_effects))
-    np.put_along_axis(values, term.columns, term.values, axis=1)
-    return values
 
 
 def design_model(
@@ -228,9 +214,7 @@ def _residual(
     timed = structure.coordinates is not None
     residual = residual_design(frame, asked, timed=timed, every_pair=asked.structure == "us")
     for term in location.random:
-        of_subject = np.empty(len(residual.subjects), dtype=term.codes.dtype)
-        of_subject[residual.subject] = term.codes
-        if not np.array_equal(of_subject[residual.subject], term.codes):
+        if differing_row(term.codes, residual.subject, len(residual.subjects)) is not None:
             raise DataError(
                 f"The rows of a subject of {residual.label!r} are in several levels of "
                 f"{term.group!r}. Random terms beside residual={asked.text!r} need groups that "
@@ -281,13 +265,11 @@ def _refuse_absorbed(location: PredictorDesign) -> None:
 def _constant_within(y: Vector, term: RandomDesign) -> bool:
     if term.n_levels >= len(y) or term.effects[0] != "(Intercept)":
         return False
-    of_level = np.empty(term.n_levels)
-    for rows in (slice(_A_FEW_ROWS), slice(None)):  # most often a few rows show that it is not
-        codes = term.codes[rows]
-        of_level[codes] = y[rows]
-        if not np.array_equal(of_level[codes], y[rows]):
-            return False
-    return True
+    few = slice(_A_FEW_ROWS)  # most often these show that it is not
+    return all(
+        differing_row(y[rows], term.codes[rows], term.n_levels) is None
+        for rows in (few, slice(None))
+    )
 
 
 def _refuse_confounding(

@@ -18,7 +18,7 @@ Source: Henderson (1975), Biometrics 31(2), 423–447; Kass & Steffey (1989), J.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -28,7 +28,9 @@ from henderson.arrays import Matrix, Vector
 from henderson.design import NewRandom
 from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.estimation.estimates import Estimates, TermEstimates
+from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.likelihood.packing import pairs, second
+from henderson.likelihood.parameters import flat
 
 
 def prediction_variance(
@@ -65,13 +67,6 @@ def coefficients_of(estimates: Estimates, name: str) -> slice:
 def quadratic_form(rows: Matrix, covariance: Matrix) -> Vector:
     """x'Sx of each row x; shape (m,)."""
     return np.einsum("ij,jk,ik->i", rows, covariance, rows, optimize=True)
-
-
-def lower_factor(covariance: Matrix) -> Matrix:
-    """T lower triangular with TTᵀ = `covariance` (k, k), which may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(np.linalg.qr(root.T, mode="r")).T
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +108,7 @@ class _System:
             terms=tuple(terms),
             predictors=with_effects,
             target=with_effects.index(name),
-            templates=np.concatenate([T.ravel() for T in factors]),
+            templates=flat(factors),
             slope=slope,
             moving=moving,
         )
@@ -170,15 +165,14 @@ def _extended(
     term: TermEstimates, new: NewRandom | None, position: int, m: int
 ) -> RandomTermMatrix:
     """The term over the rows used and m new ones; without `new`, no effects in those."""
-    design, (g, k) = term.design, term.modes.shape
+    design, g = term.design, len(term.modes)
     if new is None:
         width = design.values.shape[1]
         columns = None if design.columns is None else np.zeros((m, width), dtype=np.int32)
         new = NewRandom(np.zeros(m, dtype=np.int32), np.zeros((m, width)), columns)
     unseen = new.codes < 0
-    return RandomTermMatrix(
-        predictor=position,
-        k=k,
+    return replace(
+        term_matrix(design, position),
         levels=g + int(unseen.any()),
         codes=np.concatenate([design.codes, np.where(unseen, g, new.codes)]).astype(np.int32),
         values=np.concatenate([design.values, np.nan_to_num(new.values)]),

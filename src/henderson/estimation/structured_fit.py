@@ -18,10 +18,10 @@ from henderson.estimation.fit_result import (
     TermFit,
     sandwich,
 )
+from henderson.estimation.matrices import residual_blocks
 from henderson.estimation.model_design import ModelDesign, PredictorDesign
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.parameters import CovarianceParameters
-from henderson.likelihood.residual_blocks import ResidualBlocks
 from henderson.likelihood.structured_residuals import StructuredLikelihood, StructuredSolution
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
@@ -53,9 +53,7 @@ def fit_structured(design: ModelDesign, restricted: bool, control: FitControl) -
     likelihood = StructuredLikelihood(
         equations,
         parameters,
-        ResidualBlocks.of(
-            residual.subject, residual.position, residual.group, len(residual.positions)
-        ),
+        residual_blocks(residual),
         basis.Q,
         left,
         weights,

@@ -69,18 +69,13 @@ def changes_of(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:
     return half + half.transpose(0, 2, 1)
 
 
-def is_one_factor(equations: MixedModelEquations) -> bool:
-    """Whether levels meet only through the fixed effects, so that K is block-diagonal."""
-    return len(equations.terms) == 1 and not equations.tail
-
-
 def covariance_traces(
     equations: MixedModelEquations, templates: Vector, directions: Directions
 ) -> tuple[Vector, Matrix]:
     """tr(V⁻¹∂ᵢV), (m,), and tr(V⁻¹∂ᵢV V⁻¹∂ₗV), (m, m); uses up the factor in place."""
     if not len(directions):
         return np.empty(0), np.empty((0, 0))
-    if is_one_factor(equations):
+    if equations.levels_are_independent:
         equations.invert(keep_factor=False)
         (D,) = directions.by_term
         K = equations.projected_blocks()

@@ -18,11 +18,12 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from henderson.arrays import Blocks, Matrix, Vector
-from henderson.equations import MixedModelEquations, RandomTermMatrix
+from henderson.equations import MixedModelEquations
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.prediction_error import lower_factor
+from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.pair_traces import regrouped
+from henderson.likelihood.parameters import flat
 
 _MANY_PRODUCTS = 1_000_000  # of the elements of two blocks of F, too many to add up
 
@@ -47,19 +48,8 @@ class GeneralizedLeastSquares:
         location = estimates.location
         X, n = location.fixed.matrix, estimates.response.y.size
         sigma = float(np.exp(estimates.predictors["dispersion"].beta[0]))
-        terms = [
-            RandomTermMatrix(
-                predictor=0,
-                k=term.design.n_effects,
-                levels=term.design.n_levels,
-                codes=term.design.codes,
-                values=term.design.values,
-                columns=term.design.columns,
-            )
-            for term in location.terms
-        ]
-        factors = [lower_factor(term.covariance / sigma**2) for term in location.terms]
-        templates = np.concatenate([T.ravel() for T in factors]) if factors else np.empty(0)
+        terms = [term_matrix(term.design) for term in location.terms]
+        templates = flat([lower_factor(term.covariance / sigma**2) for term in location.terms])
         basis = FixedBasis.of(X)
         weighted = basis.Q * estimates.response.size[:, None]
         equations = MixedModelEquations(terms, n, 1)
@@ -84,10 +74,6 @@ class GeneralizedLeastSquares:
             return np.array([np.tensordot(F, d @ F, axes=((0, 1), (0, 1))) for d in D])
         flat = F.reshape(g, k * p)
         return (D.reshape(len(D), -1) @ regrouped(flat.T @ flat, k, p)).reshape(-1, p, p)
-
-    def whiten(self, L: Matrix) -> Matrix:
-        """LT, (r, p): Lβ̂ has covariance LT(LT)ᵀ."""
-        return L @ self.root
 
 
 def stacked(blocks: Sequence[Blocks], p: int) -> Blocks:

@@ -21,9 +21,9 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from henderson.arrays import Blocks, Matrix
-from henderson.estimation.estimates import Estimates, ResidualEstimates, TermEstimates
-from henderson.estimation.matrices import level_columns
+from henderson.arrays import Blocks, Matrix, Vector
+from henderson.estimation.estimates import Estimates, ResidualEstimates
+from henderson.estimation.matrices import residual_blocks
 from henderson.inference.expected_information import changes_of, linear_basis
 from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
@@ -102,11 +102,7 @@ def too_large(estimates: Estimates) -> int | None:
 
 def residual_vanishes(estimates: Estimates) -> bool:
     """Whether the residual variance of a linear model is nearly 0 beside that of effects."""
-    of_effects = sum(
-        float(np.einsum("nk,kl,nl->", z, term.covariance, z))
-        for term in estimates.location.terms
-        for z in (_columns(term),)
-    )
+    of_effects = float(np.sum(_of_effects(estimates)))
     of_residuals = _variance(estimates) * float(np.sum(1.0 / estimates.response.size))
     return of_residuals < _VANISHING * of_effects
 
@@ -119,6 +115,8 @@ def covariance_factors(estimates: Estimates) -> Iterator[tuple[np.ndarray, Matri
 
 def is_regular(estimates: Estimates) -> bool:
     """Whether V is positive definite, to more than rounding."""
+    if estimates.residual is not None and _residuals_are_regular(estimates, estimates.residual):
+        return True
     try:
         for _, L in covariance_factors(estimates):
             scale = np.sqrt(np.sum(L**2, axis=1))
@@ -127,6 +125,27 @@ def is_regular(estimates: Estimates) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
+
+
+def _residuals_are_regular(estimates: Estimates, residual: ResidualEstimates) -> bool:
+    """Whether R alone makes V so: no pivot of V is below 1/(R⁻¹)ᵢᵢ, in any order."""
+    blocks = residual_blocks(residual.design)
+    whitening = blocks.factor(residual.covariances)
+    if whitening is None:
+        return False
+    d, extra = residual.design, _of_effects(estimates) * estimates.response.size
+    V = np.stack(residual.covariances)[d.group, d.position, d.position] + extra
+    for batch, inverse in zip(blocks.batches, whitening.inverses, strict=True):
+        left = 1.0 / np.sum(inverse**2, axis=1)[batch.pattern]
+        if np.any(left < _SINGULAR * V[batch.rows]):
+            return False
+    return True
+
+
+def _of_effects(estimates: Estimates) -> Vector:
+    """The diagonal of ZGZᵀ, (n,)."""
+    n = estimates.response.y.size
+    return sum((t.row_variances for t in estimates.location.terms), np.zeros(n))
 
 
 def satterthwaite(estimates: Estimates) -> Satterthwaite:
@@ -190,7 +209,7 @@ def _blocks(
         position, group = residual.design.position, residual.design.group
         covariances = residual.covariances
     subjects = _subjects(estimates)
-    Z = [_columns(term) for term in terms]
+    Z = [term.design.all_columns for term in terms]
     weight = np.sqrt(estimates.response.size)
     block_of = _independent(estimates)
     order = np.argsort(block_of, kind="stable")
@@ -221,16 +240,6 @@ def _blocks(
                 first = starts[len(terms) + h]
                 changes[first : first + len(D)] = held * D[:, at[:, None], at[None, :]]
         yield _Block(rows, np.linalg.cholesky(V), changes)
-
-
-def _columns(term: TermEstimates) -> Matrix:
-    """Z of a term by row and effect, (n, k)."""
-    design = term.design
-    if design.columns is None:
-        return design.values
-    return level_columns(
-        np.zeros_like(design.codes), design.values, design.columns, (1, design.n_effects)
-    ).toarray()
 
 
 def _independent(estimates: Estimates) -> np.ndarray:

@@ -112,14 +112,19 @@ def profile_intervals(
     chosen = chosen_names("coefficient", coefficients, names)
     best = by_ml(estimates)
     profiles = [Profile(best, names.index(name)) for name in chosen]
-    return estimates.frame.table(
-        {
-            "term": chosen,
-            "estimate": [each.estimate for each in profiles],
-            "lower": [each.end(-z) for each in profiles],
-            "upper": [each.end(z) for each in profiles],
-        }
-    )
+    found = [(each.estimate, each.end(-z), each.end(z)) for each in profiles]
+    return interval_table(estimates, chosen, found)
+
+
+def interval_table(
+    estimates: Estimates, names: list[str], found: Sequence[tuple[float, float, float]]
+) -> NativeTable:
+    """A row a name: its estimate and the ends of its interval."""
+    columns = {
+        name: [each[i] for each in found]
+        for i, name in enumerate(("estimate", "lower", "upper"))
+    }
+    return estimates.frame.table({"term": names, **columns})
 
 
 def chosen_names(what: str, asked: str | Sequence[str] | None, known: list[str]) -> list[str]:

@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 
 from henderson.arrays import Matrix, Vector
 from henderson.design.columns import read_array
-from henderson.design.factors import Factor
+from henderson.design.factors import Factor, differing_row
 from henderson.design.model_frame import ModelFrame, missing_values
 from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
@@ -321,11 +321,9 @@ def _refuse_crossing(estimates: Estimates, codes: NDArray[np.integer], m: int) -
         design = estimates.residual.design
         dependent.append((design.subject, design.subjects, design.label, design.term.text))
     for own, levels, group, text in dependent:
-        of_level = np.zeros(len(levels), dtype=codes.dtype)
-        of_level[own] = codes
-        crossing = of_level[own] != codes
-        if crossing.any():
-            level = levels[own[int(np.argmax(crossing))]]
+        row = differing_row(codes, own, len(levels))
+        if row is not None:
+            level = levels[own[row]]
             raise ModelError(
                 f"Level {level!r} of {group!r} has rows in several of the {m} clusters, which "
                 f"{text} makes dependent. Clusters must contain whole levels of every random "

@@ -27,7 +27,7 @@ from types import MappingProxyType
 import numpy as np
 
 from henderson.errors import ModelError
-from henderson.estimation.estimates import Estimates, TermEstimates
+from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.linear_functions import is_linear
 from henderson.inference.refitting import refit
@@ -124,7 +124,7 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
     random: dict[str, float] = {}
     residual = np.mean(np.exp(2.0 * estimates.predictors["dispersion"].eta)) if linear else 0.0
     for term in location.terms:
-        value = mean_variance(term)
+        value = float(np.mean(term.row_variances))
         if not linear and term.design.n_levels == estimates.frame.n:
             residual += value
         else:
@@ -132,18 +132,6 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
     if not linear:
         residual += _observation_variance(estimates)
     return VarianceExplained(fixed, MappingProxyType(random), float(residual))
-
-
-def mean_variance(term: TermEstimates) -> float:
-    """The mean over the rows of z'Gz."""
-    design, G = term.design, term.covariance
-    if design.columns is None:
-        return float(
-            np.einsum("ia,ab,ib->", design.values, G, design.values) / len(design.codes)
-        )
-    between = G[design.columns[:, :, None], design.columns[:, None, :]]
-    total = np.einsum("ia,iab,ib->", design.values, between, design.values)
-    return float(total / len(design.codes))
 
 
 def _observation_variance(estimates: Estimates) -> float:

@@ -30,7 +30,7 @@ from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.constrained_structures import FixedCorrelation, FixedScale
 from henderson.inference.likelihood_ratio import by_ml
 from henderson.inference.linear_functions import is_linear
-from henderson.inference.profiling import chosen_names, step_to
+from henderson.inference.profiling import chosen_names, interval_table, step_to
 from henderson.inference.refitting import design_of, refit
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood
@@ -119,14 +119,7 @@ def profile_variances(
     best = by_ml(estimates)
     linear = _LinearModel.of(best) if is_linear(best) else None
     found = [_interval(best, linear, known[name], z) for name in chosen]
-    return estimates.frame.table(
-        {
-            "term": chosen,
-            "estimate": [each[0] for each in found],
-            "lower": [each[1] for each in found],
-            "upper": [each[2] for each in found],
-        }
-    )
+    return interval_table(estimates, chosen, found)
 
 
 @final

@@ -22,7 +22,7 @@ from typing import final
 
 import numpy as np
 
-from henderson.arrays import Blocks, Matrix, Vector
+from henderson.arrays import Blocks, Matrix, Vector, in_all_columns
 from henderson.equations import RandomTermMatrix
 from henderson.errors import ModelError
 from henderson.likelihood.rows import Rows
@@ -70,7 +70,7 @@ class AdaptiveQuadrature:
         self.x = grid
         self.log_omega = np.log(weight).sum(1) + (grid**2).sum(1) - 0.5 * k * np.log(np.pi)
         self.term, self.predictor = term, predictor
-        self.z = _all_columns(term)
+        self.z = in_all_columns(term.values, term.columns, k)
 
     def log_ratio(
         self, rows: Rows, T: Matrix, eta: Matrix, u: Matrix, inverse: Blocks
@@ -145,15 +145,6 @@ class AdaptiveQuadrature:
         return np.column_stack(
             [np.bincount(codes, column, g).astype(np.float64) for column in values.T]
         )
-
-
-def _all_columns(term: RandomTermMatrix) -> Matrix:
-    """z of each row in full, (n, k)."""
-    if term.columns is None:
-        return term.values
-    z = np.zeros((len(term.codes), term.k))
-    np.put_along_axis(z, term.columns.astype(np.intp), term.values, axis=1)
-    return z
 
 
 def _log_sum_exp(terms: Matrix) -> Vector:

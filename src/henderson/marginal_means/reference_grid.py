@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from henderson.arrays import Matrix, Vector
+from henderson.arrays import Matrix, Vector, in_all_columns
 from henderson.design.columns import Variable
 from henderson.design.evaluation import columns_used
 from henderson.design.factors import Factor, factorize
@@ -104,11 +104,7 @@ class ReferenceGrid:
         table = cell_values(self.variables, self.places)
         evaluate = evaluator(table, self.formula.text, n, dict(recipe.learned), fitting=False)
         _, effects = effect_columns(recipe, known_values(recipe, evaluate), n)
-        if effects.columns is None:
-            return effects.values
-        z = np.zeros((n, term.modes.shape[1]))
-        np.put_along_axis(z, effects.columns.astype(np.int64), effects.values, axis=1)
-        return z
+        return in_all_columns(effects.values, effects.columns, term.design.n_effects)
 
 
 def reference_grid(

@@ -19,7 +19,6 @@ from henderson.estimation.estimates import Estimates
 from henderson.experiment import Experiment, Unit, experiment_of
 from henderson.experiment.record import between
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.variance_explained import mean_variance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +47,7 @@ def components(estimates: Estimates) -> Components:
     found: dict[str, float] = {}
     for term in estimates.location.terms:
         name = term.design.group
-        found[name] = found.get(name, 0.0) + mean_variance(term)
+        found[name] = found.get(name, 0.0) + float(np.mean(term.row_variances))
     if not estimates.family.is_quadratic:
         return Components(found, None)
     etas = np.column_stack([each.eta for each in estimates.predictors.values()])

@@ -386,7 +386,7 @@ def _unshrunken_step(estimates: Estimates, term: TermEstimates) -> Matrix:
     density = estimates.family.log_density(estimates.response, eta, 2)
     assert density.d1 is not None
     assert density.d2 is not None
-    z = dense_effects(term)
+    z = design.all_columns
     gram, score = np.zeros((g, k, k)), np.zeros((g, k))
     np.add.at(gram, design.codes, -density.d2[:, 0, None, None] * z[:, :, None] * z[:, None, :])
     np.add.at(score, design.codes, density.d1[:, 0, None] * z)
@@ -396,13 +396,3 @@ def _unshrunken_step(estimates: Estimates, term: TermEstimates) -> Matrix:
     solvable = condition < 1e10
     step[solvable] = np.linalg.solve(gram[solvable], score[solvable][:, :, None])[:, :, 0]
     return step
-
-
-def dense_effects(term: TermEstimates) -> Matrix:
-    """z of each row in the k effects of its level, (n, k)."""
-    design = term.design
-    if design.columns is None:
-        return design.values
-    z = np.zeros((len(design.codes), len(design.effects)))
-    np.put_along_axis(z, design.columns.astype(np.int64), design.values, axis=1)
-    return z
