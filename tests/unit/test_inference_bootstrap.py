@@ -7,8 +7,9 @@ from scipy.stats import chi2, norm
 
 import henderson as hd
 from henderson.errors import ModelError
-from henderson.inference.parametric_bootstrap import bootstrap, draw_response
+from henderson.inference.parametric_bootstrap import bootstrap
 from henderson.inference.refitting import Refits, refit
+from henderson.simulation import draw_response
 
 
 def dyestuff() -> hd.FittedModel:

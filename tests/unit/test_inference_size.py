@@ -7,8 +7,8 @@ import pytest
 
 import henderson as hd
 from henderson.inference import joint_test
-from henderson.inference.parametric_bootstrap import draw_response
 from henderson.inference.refitting import refit
+from henderson.simulation import draw_response
 
 REPEATS = 1500
 

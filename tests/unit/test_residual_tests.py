@@ -11,8 +11,8 @@ from scipy import stats
 import henderson as hd
 from henderson.diagnostics import residual_tests as tests
 from henderson.diagnostics.quantile_residuals import QuantileResiduals, against_draws
-from henderson.inference.parametric_bootstrap import draw_response
 from henderson.inference.refitting import refit
+from henderson.simulation import draw_response
 
 Test = Callable[[QuantileResiduals], tests.ResidualTest]
 OF_ALL: dict[str, Test] = {

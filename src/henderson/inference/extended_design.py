@@ -28,7 +28,7 @@ from henderson.estimation.estimates import (
 from henderson.families import Response
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import parse_expression
-from henderson.inference.parametric_bootstrap import draw_response
+from henderson.simulation import draw_response
 
 
 def extended(estimates: Estimates, extend: Mapping[str, int], *, repeat: int = 1) -> Estimates:

@@ -9,7 +9,7 @@ of T(ψ̂) around T(ψ). Each refit starts from the design as it was analysed on
 Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapters 6, 13 and 14.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -23,13 +23,16 @@ from henderson.errors import HendersonError
 from henderson.estimation import FitControl
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.inference.joint_refits import JointRefits
+from henderson.inference.linear_functions import is_linear
 from henderson.inference.refitting import Refits
-from henderson.inference.replicates import checked_count, replicates
+from henderson.inference.replicates import checked_count, replicates, replicates_together
 from henderson.prediction import NativeTable, check_choice, normal_quantile
-from henderson.simulation import draw_response
+from henderson.simulation import ResponseDraws
 
 IntervalKind = Literal["percentile", "basic", "bias-corrected", "normal"]
-_ROUGH = 1e-6  # of −2 log L: estimates are then off by a thousandth of a standard error
+# Estimates are then off by a thousandth of a standard error.
+_QUICK = FitControl(hessian="model", tolerance=1e-6)
 FAILURES = (HendersonError, np.linalg.LinAlgError, FloatingPointError)
 
 
@@ -161,13 +164,15 @@ def bootstrap(
     """
     estimates = estimates_of(model)
     names, observed = _named(function or parameters, model if function else estimates)
-    found = replicates(
-        _Prepare(model, estimates, function),
-        checked_count("n", n, 2),
-        rng,
-        workers=workers,
-        report=report,
-    )
+    n = checked_count("n", n, 2)
+    joint = None if function or not is_linear(estimates) else JointRefits.of(estimates)
+    if joint is None:
+        prepare = _Prepare(model, estimates, function)
+        found = replicates(prepare, n, rng, workers=workers, report=report)
+    else:
+        found = replicates_together(
+            _PrepareTogether(joint), n, rng, joint.together, workers=workers, report=report
+        )
     draws = np.full((n, len(observed)), np.nan)
     for draw, (value, _) in zip(draws, found, strict=True):
         if value is not None:
@@ -186,21 +191,59 @@ class _Prepare:
     function: Callable[[Any], Mapping[str, float] | ArrayLike] | None
 
     def __call__(self) -> Callable[[np.random.Generator], tuple[Vector | None, bool]]:
-        estimates, function = self.estimates, self.function
-        control = FitControl() if function else FitControl(hessian="model", tolerance=_ROUGH)
-        refits = Refits.of(estimates, control)
+        draws, model, function = ResponseDraws.of(self.estimates), self.model, self.function
+        if function is None:
+            of_refit = _refitted(self.estimates)
+        else:
+            of_refit = _refitted(
+                self.estimates, lambda fit: _named(function, _like(model, fit)), FitControl()
+            )
+        return lambda rng: of_refit(draws.draw(rng))
 
-        def task(rng: np.random.Generator) -> tuple[Vector | None, bool]:
-            try:
-                again = refits.fit(draw_response(estimates, rng))
-                _, value = (
-                    _named(function, _like(self.model, again))
-                    if function
-                    else _named(parameters, again)
-                )
-            except FAILURES:
-                return None, False
-            return value, again.certificate.converged
+
+def _refitted(
+    estimates: Estimates,
+    function: Callable[[Estimates], tuple[tuple[str, ...], Vector]] = lambda fit: _named(
+        parameters, fit
+    ),
+    control: FitControl = _QUICK,
+) -> Callable[[Vector], tuple[Vector | None, bool]]:
+    """Takes a response; a function of the refit, or None, and whether the refit converged."""
+    refits = Refits.of(estimates, control)
+
+    def task(y: Vector) -> tuple[Vector | None, bool]:
+        try:
+            again = refits.fit(y)
+            _, value = function(again)
+        except FAILURES:
+            return None, False
+        return value, again.certificate.converged
+
+    return task
+
+
+@dataclass(frozen=True, slots=True)
+class _PrepareTogether:
+    """Makes the task of many replicates: `parameters` of a linear model's joint refits."""
+
+    joint: JointRefits
+
+    def __call__(
+        self,
+    ) -> Callable[[Sequence[np.random.Generator]], list[tuple[Vector | None, bool]]]:
+        draws = ResponseDraws.of(self.joint.estimates)
+        alone: list[Callable[[Vector], tuple[Vector | None, bool]]] = []
+
+        def task(generators: Sequence[np.random.Generator]) -> list[tuple[Vector | None, bool]]:
+            y = [draws.draw(rng) for rng in generators]
+            fits = self.joint.fit(y)
+            values = np.column_stack([fits.beta, *fits.standard_deviations, fits.sigma])
+            if not alone and not fits.found.all():
+                alone.append(_refitted(self.joint.estimates))
+            return [
+                (value, True) if found else alone[0](y[i])
+                for i, (value, found) in enumerate(zip(values, fits.found, strict=True))
+            ]
 
         return task
 

@@ -5,7 +5,7 @@ depends neither on the number of workers nor on which of them does it.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pickle import PicklingError
@@ -18,6 +18,7 @@ from henderson.estimation.blas_threads import single_blas_thread
 
 Result = TypeVar("Result")
 Task = Callable[[np.random.Generator], Result]
+TogetherTask = Callable[[Sequence[np.random.Generator]], Sequence[Result]]
 
 
 def replicates(
@@ -54,14 +55,35 @@ def replicates(
     workers = checked_count("workers", workers, 1)
     generators = np.random.default_rng(rng).spawn(n)
     results: list[Any] = [None] * n
-    with single_blas_thread():
-        found = (
-            _elsewhere(prepare, generators, workers)
-            if workers > 1
-            else _here(prepare, generators)
-        )
-        for count, (place, result) in enumerate(found, start=1):
-            results[place] = result
+    for count, (place, result) in enumerate(_done(prepare, generators, workers), start=1):
+        results[place] = result
+        if report is not None:
+            report(count)
+    return results
+
+
+def replicates_together(
+    prepare: Callable[[], TogetherTask[Result]],
+    n: int,
+    rng: np.random.Generator | int | None,
+    together: int,
+    *,
+    workers: int = 1,
+    report: Callable[[int], None] | None = None,
+) -> list[Result]:
+    """As `replicates`, by a task that takes `together` generators at once, as many results.
+
+    Which replicates are done together does not depend on the number of workers.
+    """
+    workers = checked_count("workers", workers, 1)
+    generators = np.random.default_rng(rng).spawn(n)
+    shares = [generators[i : i + together] for i in range(0, n, together)]
+    results: list[Any] = [None] * n
+    count = 0
+    for place, share in _done(prepare, shares, workers):
+        results[place * together : place * together + len(share)] = share
+        for _ in share:
+            count += 1
             if report is not None:
                 report(count)
     return results
@@ -76,23 +98,28 @@ def checked_count(name: str, value: object, least: int) -> int:
     return int(value)
 
 
-def _here(
-    prepare: Callable[[], Task[Result]], generators: list[np.random.Generator]
-) -> Iterator[tuple[int, Result]]:
-    task = prepare()
-    for place, generator in enumerate(generators):
-        yield place, task(generator)
+def _done(
+    prepare: Callable[[], Callable[[Any], Any]], work: Sequence[Any], workers: int
+) -> Iterator[tuple[int, Any]]:
+    """Places and results of a task for each piece of work, as they are there."""
+    with single_blas_thread():
+        if workers > 1:
+            yield from _elsewhere(prepare, work, workers)
+            return
+        task = prepare()
+        for place, piece in enumerate(work):
+            yield place, task(piece)
 
 
 def _elsewhere(
-    prepare: Callable[[], Task[Result]], generators: list[np.random.Generator], workers: int
-) -> Iterator[tuple[int, Result]]:
+    prepare: Callable[[], Callable[[Any], Any]], work: Sequence[Any], workers: int
+) -> Iterator[tuple[int, Any]]:
     context = get_context("fork" if sys.platform == "linux" else "spawn")
-    processes, open_ends, left = [], [], len(generators)
+    processes, open_ends, left = [], [], len(work)
     try:
-        for share in range(min(workers, len(generators))):
+        for share in range(min(workers, len(work))):
             receiver, sender = context.Pipe(duplex=False)
-            own = [(i, generators[i]) for i in range(share, len(generators), workers)]
+            own = [(i, work[i]) for i in range(share, len(work), workers)]
             process = context.Process(target=_work, args=(prepare, own, sender), daemon=True)
             _start(process)
             sender.close()
@@ -115,7 +142,7 @@ def _elsewhere(
             process.join()
     if left:
         raise ModelError(
-            f"A worker process ended early, with {left} fits undone. Use workers=1."
+            f"A worker process ended early, with {left} tasks undone. Use workers=1."
         )
 
 
@@ -130,15 +157,15 @@ def _start(process: Any) -> None:  # noqa: ANN401
 
 
 def _work(
-    prepare: Callable[[], Task[Result]],
-    own: list[tuple[int, np.random.Generator]],
+    prepare: Callable[[], Callable[[Any], Any]],
+    own: list[tuple[int, Any]],
     sender: Connection,
 ) -> None:
     """Do a share and send each result as it is there; an exception is sent and ends it."""
     with single_blas_thread(), sender:
         try:
             task = prepare()
-            for place, generator in own:
-                sender.send((place, task(generator), None))
+            for place, piece in own:
+                sender.send((place, task(piece), None))
         except Exception as failure:  # raised again where the results are
             sender.send((own[0][0], None, failure))

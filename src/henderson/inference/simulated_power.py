@@ -26,12 +26,13 @@ from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.extended_design import extended
 from henderson.inference.linear_functions import degrees_of_freedom, joint_test
-from henderson.inference.parametric_bootstrap import FAILURES, draw_response
+from henderson.inference.parametric_bootstrap import FAILURES
 from henderson.inference.refitting import Refits
 from henderson.inference.replicates import checked_count, replicates
 from henderson.inference.term_hypotheses import TermHypotheses
 from henderson.inference.wald import wald_test
 from henderson.prediction import NativeTable, check_choice, normal_quantile
+from henderson.simulation import draw_response
 
 Test: TypeAlias = str | Sequence[str] | Callable[[Any], float] | None
 Extend: TypeAlias = Mapping[str, int | Sequence[int]]
