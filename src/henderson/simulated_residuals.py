@@ -72,7 +72,7 @@ class SimulatedResiduals:
         return tests.zero_inflation(self.found, alternative=alternative)
 
     def quantiles(self, against: str | ArrayLike | None = None) -> ResidualTest:
-        """Quarters along predictions or a variable; see `residual_tests.quantiles`."""
+        """Quartiles along predictions or a variable; see `residual_tests.quantiles`."""
         return tests.quantiles(self.found, against)
 
     def temporal_autocorrelation(self, time: str | ArrayLike) -> ResidualTest:
@@ -88,21 +88,25 @@ class SimulatedResiduals:
 
         `against` is a variable of the model, or one value a row, that takes the place of the
         predictions: levels have boxes. Curves are quantile regressions on a natural spline;
-        they should be near the dashed lines. Needs Matplotlib: the extra `plot`.
+        they should be near the dashed lines, which `quantiles` tests, of 40 residuals or more.
+        Needs Matplotlib: the extra `plot`.
         """
         figure, (left, right) = new_axes(2)
         shown = (self.uniformity(), self.dispersion(), self.outliers())
         residual_plots.draw_quantiles(residual_plots.quantile_points(self.found), shown, left)
+        enough = self.found.values.size >= tests.ROWS_FOR_QUARTILES
+        test = self.quantiles(against) if enough else None
         if against is None:
             points = residual_plots.prediction_points(self.found)
             curves = residual_plots.quantile_curves(points)
-            residual_plots.draw_against(points, curves, ax=right)
+            residual_plots.draw_against(points, curves, test=test, ax=right)
             return figure
         name, along = residual_plots.covariate_points(self.found, against)
         numeric = along[name].dtype.kind in "iuf"
         residual_plots.draw_against(
             along,
             residual_plots.quantile_curves(along) if numeric else None,
+            test=test,
             xlabel=f"{name} (rank / n)" if numeric else name,
             title=f"Residuals against {name}",
             ax=right,

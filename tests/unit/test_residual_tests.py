@@ -10,6 +10,11 @@ from scipy import stats
 
 import henderson as hd
 from henderson.diagnostics import residual_tests as tests
+from henderson.diagnostics.quantile_regression import (
+    knots_along,
+    score_statistic,
+    spline_basis,
+)
 from henderson.diagnostics.quantile_residuals import QuantileResiduals, against_draws
 from henderson.inference.refitting import refit
 from henderson.simulation import draw_response
@@ -228,3 +233,46 @@ def test_what_does_not_apply_is_refused_with_what_to_do() -> None:
     )
     with pytest.raises(hd.ModelError, match="too few"):
         tests.quantiles(few)
+
+
+def test_quartiles_by_level_are_tested_by_pearsons_chi_square_of_the_quarters() -> None:
+    found = of_values(np.random.default_rng(5).random(90) ** 1.4)
+    level = np.arange(90) % 3
+    counts = np.array(
+        [
+            np.histogram(found.values[level == each], [0, 0.25, 0.5, 0.75, 1])[0]
+            for each in range(3)
+        ]
+    )
+    expected = stats.chisquare(counts, 7.5, axis=1).statistic.sum()
+    test = tests.quantiles(found, np.array(["a", "b", "c"])[level])
+    assert_allclose(test.statistic, expected, rtol=1e-12)
+    assert_allclose(test.p_value, stats.chi2.sf(expected, 9), rtol=1e-9)
+
+
+def test_the_scores_of_quartiles_have_the_covariance_of_their_chi_square() -> None:
+    rng, x = np.random.default_rng(6), np.linspace(0.01, 1.0, 60)
+    basis = spline_basis(x, knots_along(x))
+    tau = np.array(tests.QUARTILES)
+    y = rng.random((20_000, 60))
+    scores = np.stack(
+        [(y < level) @ basis - level * basis.sum(axis=0) for level in tau], axis=2
+    )
+    flat = scores.transpose(0, 2, 1).reshape(len(y), -1)  # quartile by quartile
+    inverse = np.linalg.inv(np.cov(flat, rowvar=False))
+    expected = [flat[i] @ inverse @ flat[i] for i in range(5)]
+    found = [
+        score_statistic(S, np.linalg.solve(basis.T @ basis, S), tests.QUARTILES)
+        for S in scores[:5]
+    ]
+    assert_allclose(found, expected, rtol=0.05)
+
+
+@pytest.mark.parametrize("shape", ["higher at the ends", "wider to the right"])
+def test_curved_and_spreading_residuals_are_found_along_a_covariate(shape: str) -> None:
+    rng, x = np.random.default_rng(7), np.linspace(0.0, 1.0, 200)
+    z = rng.normal(size=200)
+    z = z + 3.0 * (x - 0.5) ** 2 - 0.25 if shape == "higher at the ends" else z * (0.5 + x)
+    found = of_values(stats.norm.cdf(z))
+    assert tests.quantiles(found, x).p_value < 0.01
+    assert tests.quantiles(found, rng.permutation(x)).p_value > 0.05

@@ -13,6 +13,7 @@ from henderson.diagnostics.influence import influence
 from henderson.diagnostics.quantile_residuals import quantile_residuals
 from henderson.diagnostics.residual_tests import (
     DOUBTFUL,
+    ROWS_FOR_QUARTILES,
     ResidualTest,
     dispersion,
     outliers,
@@ -32,7 +33,6 @@ _FEW_LEVELS = 5
 _INFLATED = np.sqrt(5.0)  # times the standard error
 _VERY_INFLATED = np.sqrt(10.0)
 _MOST_LEVELS = 300  # of a factor, to be left out one at a time
-_ROWS_FOR_QUARTERS = 40
 
 _ADVICE = {
     Outcome.FLAT: "Look for covariates that say the same, for separation, and for random "
@@ -246,7 +246,7 @@ def _simulated(estimates: Estimates, n: int, rng: np.random.Generator) -> Iterat
     tests: list[ResidualTest] = [uniformity(found), dispersion(found), outliers(found, rng=rng)]
     if family.discrete and not family.counts_trials:
         tests.append(zero_inflation(found))
-    if found.values.size >= _ROWS_FOR_QUARTERS:
+    if found.values.size >= ROWS_FOR_QUARTILES:
         tests.append(quantiles(found))
     for test in tests:
         doubtful = test.p_value < DOUBTFUL

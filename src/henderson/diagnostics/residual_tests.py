@@ -1,5 +1,6 @@
 """Tests of quantile residuals: each a statistic, a p-value and a sentence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +10,11 @@ from scipy.special import chdtr, chdtrc, gammaln, kolmogorov, ndtr
 
 from henderson.arrays import Vector
 from henderson.design.factors import Factor
+from henderson.diagnostics.quantile_regression import (
+    knots_along,
+    score_statistic,
+    spline_basis,
+)
 from henderson.diagnostics.quantile_residuals import (
     FEW_ROWS,
     QuantileResiduals,
@@ -20,10 +26,11 @@ from henderson.prediction import check_choice
 
 Alternative = Literal["two-sided", "greater", "less"]
 ALTERNATIVES = ("two-sided", "greater", "less")
+QUARTILES = (0.25, 0.5, 0.75)
 DOUBTFUL = 0.05  # p-values below it are called evidence
 
 _BOOTSTRAPS = 100
-_BINS = 8  # of the predictions
+ROWS_FOR_QUARTILES = 40
 _BLOCK = 2_000_000  # distances held at a time
 
 
@@ -145,34 +152,51 @@ def outliers(
 
 
 def quantiles(found: QuantileResiduals, against: str | ArrayLike | None = None) -> ResidualTest:
-    """Quarters of the residuals along the predictions or a covariate, by Pearson's chi-square.
+    """Quartiles of the residuals along the predictions or a covariate, by quantile regression.
 
-        X² = Σ (O − E)² / E ~ χ² with 3 × bins degrees of freedom
-
-    The rows are cut into up to 8 bins of equal size by rank of prediction, or of a numeric
-    covariate; the levels of a factor are bins. In each, a fourth of the residuals should be in
-    each quarter of (0, 1). `against` is a variable of the model, or one value a row.
+    The score test that the regressions of the three quartiles, on natural splines of the ranks
+    of the predictions or of a numeric covariate (3 to 5 knots, by the rows), are level at ¼, ½
+    and ¾; see `diagnostics.quantile_regression`. Levels of a factor have quartiles of their
+    own, which makes it Pearson's chi-square of quarters by level. `against` is a variable of
+    the model, or one value a row.
     """
     n = found.values.size
-    if n < 40:
-        raise ModelError(f"{n} residuals are too few for quarters in bins. It takes 40.")
+    if n < ROWS_FOR_QUARTILES:
+        raise ModelError(
+            f"{n} residuals are too few for regressions of their quartiles. "
+            f"It takes {ROWS_FOR_QUARTILES}."
+        )
     along = found.fitted if against is None else covariate_of(found, against)
+    below = _below(found, QUARTILES) - np.array(QUARTILES)
     if along.dtype.kind in "iuf":
-        bins = min(_BINS, n // 20)
-        bin_of = np.minimum((ranks(along) * bins).astype(np.int64), bins - 1)
+        x = ranks(along)
+        basis = spline_basis(x, knots_along(x))
+        scores = basis.T @ below
+        solved = np.linalg.solve(basis.T @ basis, scores)
     else:
-        bin_of = np.unique(along, return_inverse=True)[1].reshape(-1)
-        bins = int(bin_of.max()) + 1
-    quarter = np.minimum((4.0 * found.values).astype(np.int64), 3)
-    counts = np.bincount(4 * bin_of + quarter, minlength=4 * bins).reshape(bins, 4)
-    counts = counts[counts.sum(axis=1) > 0]  # ties can leave a bin empty
-    expected = counts.sum(axis=1, keepdims=True) / 4.0
-    chi2 = float(np.sum((counts - expected) ** 2 / expected))
-    df = 3 * len(counts)
+        _, level, count = np.unique(along, return_inverse=True, return_counts=True)
+        scores = np.zeros((len(count), len(QUARTILES)))
+        np.add.at(scores, level.reshape(-1), below)
+        solved = scores / count[:, None]
+    chi2, df = score_statistic(scores, solved, QUARTILES), scores.size
     name = "the predictions" if against is None else "the covariate"
     name = against if isinstance(against, str) else name
-    text = f"Quarters of the residuals along {name}: chi-square {chi2:.4g}, {df} df"
+    text = f"Quartiles of the residuals along {name}: chi-square {chi2:.4g}, {df} df"
     return ResidualTest("quantiles", chi2, float(chdtrc(df, chi2)), text)
+
+
+def _below(found: QuantileResiduals, levels: Sequence[float]) -> NDArray[np.float64]:
+    """Whether each residual is below each level, (n, L).
+
+    Among S draws y has S + 1 equally likely places. A level within the place of y is above it
+    with a probability; a tie has its place drawn.
+    """
+    S = found.n_draws
+    width = found.upper - found.lower
+    tied = width > 0.0
+    share = np.divide(found.values - found.lower, width, out=np.zeros_like(width), where=tied)
+    ahead = np.array(levels) * (S + 1) - (S * found.values + share)[:, None]
+    return np.where(tied[:, None], ahead > 0.0, np.clip(ahead, 0.0, 1.0))
 
 
 def covariate_of(found: QuantileResiduals, given: str | ArrayLike) -> NDArray[Any]:

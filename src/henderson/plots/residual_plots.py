@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from henderson.arrays import Vector
 from henderson.diagnostics import QuantileResiduals, ResidualTest
 from henderson.diagnostics.quantile_regression import quantile_curve
-from henderson.diagnostics.residual_tests import DOUBTFUL, covariate_of, ranks
+from henderson.diagnostics.residual_tests import DOUBTFUL, QUARTILES, covariate_of, ranks
 from henderson.drawing.style import ACCENT, GUIDE, INK, new_axes
 from henderson.drawing.table_columns import as_text, distinct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEVELS = (0.25, 0.5, 0.75)
 _NODES = 80
 
 
@@ -47,7 +46,9 @@ def quantile_curves(points: Mapping[str, Vector]) -> dict[str, Vector]:
     """Smooth quartiles of the residuals along `prediction_points`, by quantile regression."""
     x, residual = next(iter(points)), points["residual"]
     at = np.linspace(points[x].min(), points[x].max(), _NODES)
-    curves = {f"q{level:g}": quantile_curve(points[x], residual, level, at) for level in LEVELS}
+    curves = {
+        f"q{level:g}": quantile_curve(points[x], residual, level, at) for level in QUARTILES
+    }
     return {x: at, **curves}
 
 
@@ -60,18 +61,7 @@ def draw_quantiles(
     ax = new_axes()[1][0] if ax is None else ax
     ax.axline((0.0, 0.0), slope=1.0, color=GUIDE, linewidth=1.0, zorder=0)
     ax.plot(points["expected"], points["observed"], ".", color=INK, ms=4, rasterized=True)
-    for line, test in enumerate(tests):
-        doubtful = test.p_value < DOUBTFUL
-        ax.text(
-            0.04,
-            0.95 - 0.075 * line,
-            f"{test.name}: {test.p_in_words}",
-            transform=ax.transAxes,
-            fontsize="small",
-            va="top",
-            color=ACCENT if doubtful else "black",
-            weight="bold" if doubtful else "normal",
-        )
+    _write_tests(ax, tests, top=0.95)
     ax.set(
         title="Quantiles of the residuals",
         xlabel="Expected quantile (uniform)",
@@ -86,17 +76,18 @@ def draw_against(
     points: Mapping[str, NDArray[Any]],
     curves: Mapping[str, Vector] | None = None,
     *,
+    test: ResidualTest | None = None,
     xlabel: str = "Prediction (rank / n)",
     title: str = "Residuals against predictions",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw residuals along the first column, with quartiles that should be near the lines.
 
-    Levels have boxes, whose sides are quartiles, in place of curves.
+    Levels have boxes, whose sides are quartiles, in place of curves. `test` is of these.
     """
     ax = new_axes()[1][0] if ax is None else ax
     x = next(iter(points))
-    for level in LEVELS:
+    for level in QUARTILES:
         ax.axhline(level, color=GUIDE, linewidth=1.0, linestyle="--", zorder=2)
     if points[x].dtype.kind in "iuf":
         n = len(points["residual"])
@@ -114,14 +105,14 @@ def draw_against(
     else:
         _draw_boxes(ax, points[x], points["residual"])
     if curves is not None:
-        for level in LEVELS:
+        for level in QUARTILES:
             ax.plot(
                 curves[x],
                 curves[f"q{level:g}"],
                 color=ACCENT,
                 linewidth=2.0 if level == 0.5 else 1.3,
                 zorder=3,
-                label="quantile regressions" if level == 0.5 else None,
+                label="quartiles" if level == 0.5 else None,
             )
     ax.set(
         title=title,
@@ -132,7 +123,24 @@ def draw_against(
     )
     if curves is not None:
         ax.legend(loc="upper right", fontsize="small", frameon=False)
+    if test is not None:
+        _write_tests(ax, [test], top=0.97)
     return ax
+
+
+def _write_tests(ax: Axes, tests: Sequence[ResidualTest], *, top: float) -> None:
+    for line, test in enumerate(tests):
+        doubtful = test.p_value < DOUBTFUL
+        ax.text(
+            0.04,
+            top - 0.075 * line,
+            f"{test.name}: {test.p_in_words}",
+            transform=ax.transAxes,
+            fontsize="small",
+            va="top",
+            color=ACCENT if doubtful else "black",
+            weight="bold" if doubtful else "normal",
+        )
 
 
 def _draw_boxes(ax: Axes, levels: NDArray[Any], residual: Vector) -> None:
