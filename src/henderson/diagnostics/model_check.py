@@ -41,6 +41,8 @@ _ADVICE = {
     "covariates.",
     Outcome.STALLED: "Scale covariates with large or very different ranges, and leave out "
     "random effects that the data hardly determine.",
+    Outcome.BREAKDOWN: "Leave out random effects of zero inflation or dispersion: the data of "
+    "a level do not tell whether its own value is low or high.",
     Outcome.ITERATION_LIMIT: "Allow more: control=hd.FitControl(max_evaluations=1000).",
 }
 _TEST_ADVICE = {

@@ -20,7 +20,7 @@ from henderson.likelihood.objective import Evaluation
 from henderson.optimize import Search
 from henderson.optimize.boundary import settle, without_residual
 from henderson.optimize.certificate import certify
-from henderson.optimize.covariance_search import search_covariances
+from henderson.optimize.covariance_search import SearchRoutine, search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
 from henderson.optimize.starting_values import Moments
 
@@ -80,6 +80,7 @@ def fit_gaussian(
     restricted: bool,
     control: FitControl,
     analysis: GaussianAnalysis | None = None,
+    search_by: SearchRoutine = search_covariances,
 ) -> FitResult:
     """ML or REML estimates of a linear mixed model.
 
@@ -96,7 +97,7 @@ def fit_gaussian(
         likelihood = analysis.likelihood.of_response(scaled.y)
     equations = likelihood.equations
     prepared = perf_counter()
-    search = search_covariances(
+    search = search_by(
         likelihood,
         _start(likelihood, analysis.moments),
         tolerance=control.tolerance * _strictness(design),

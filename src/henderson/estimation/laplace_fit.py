@@ -31,7 +31,7 @@ from henderson.likelihood.rows import Rows
 from henderson.optimize import minimize
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
-from henderson.optimize.covariance_search import search_covariances
+from henderson.optimize.covariance_search import SearchRoutine, search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
 from henderson.optimize.starting_values import Moments
 
@@ -102,6 +102,7 @@ def fit_laplace(
     control: FitControl,
     analysis: LaplaceAnalysis | None = None,
     start: Sequence[Vector] | None = None,
+    search_by: SearchRoutine = search_covariances,
 ) -> FitResult:
     """ML or REML estimates by the Laplace approximation; ML by quadrature if `nodes` > 1.
 
@@ -133,7 +134,7 @@ def fit_laplace(
         equations, parameters, rows, random, integrated, smallest, quadrature
     )
     likelihood.start_from(gamma)
-    search = search_covariances(
+    search = search_by(
         likelihood,
         likelihood.pack(theta, gamma),
         tolerance=control.tolerance,

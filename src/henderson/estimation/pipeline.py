@@ -17,8 +17,10 @@ from henderson.estimation.fit_result import FitResult
 from henderson.estimation.gaussian_fit import fit_gaussian
 from henderson.estimation.laplace_fit import fit_laplace
 from henderson.estimation.model_design import ModelDesign, design_model
+from henderson.estimation.restarts import fit_with_restarts
 from henderson.estimation.specification import Specification
 from henderson.estimation.structured_fit import fit_structured
+from henderson.optimize.covariance_search import SearchRoutine
 
 
 def estimate(
@@ -49,11 +51,24 @@ def fit_design(
     restricted = specification.method == "REML"
     # A search may try points beyond the range of doubles, and turns back from them.
     with single_blas_thread(), np.errstate(all="ignore"):
-        if design.residual is not None:
-            return fit_structured(design, restricted, control)
-        if design.is_linear:
-            return fit_gaussian(design, restricted, control)
-        return fit_laplace(design, restricted, specification.quadrature, control)
+        return fit_with_restarts(
+            lambda search: _fit_once(specification, design, restricted, control, search),
+            location_terms=len(design.predictors[0].random),
+        )
+
+
+def _fit_once(
+    specification: Specification,
+    design: ModelDesign,
+    restricted: bool,
+    control: FitControl,
+    search: SearchRoutine,
+) -> FitResult:
+    if design.residual is not None:
+        return fit_structured(design, restricted, control, search_by=search)
+    if design.is_linear:
+        return fit_gaussian(design, restricted, control, search_by=search)
+    return fit_laplace(design, restricted, specification.quadrature, control, search_by=search)
 
 
 def _estimates(

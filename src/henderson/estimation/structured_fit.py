@@ -25,7 +25,7 @@ from henderson.likelihood.parameters import CovarianceParameters
 from henderson.likelihood.structured_residuals import StructuredLikelihood, StructuredSolution
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
-from henderson.optimize.covariance_search import search_covariances
+from henderson.optimize.covariance_search import SearchRoutine, search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
 
 _SHARE = 0.3  # of the variance, that random terms have at the start
@@ -33,7 +33,12 @@ _SINGULAR = 1e-4  # a singular value of the factor of the correlations, taken as
 _LEAST_EIGENVALUE = 0.05  # of a first covariance, times its mean variance
 
 
-def fit_structured(design: ModelDesign, restricted: bool, control: FitControl) -> FitResult:
+def fit_structured(
+    design: ModelDesign,
+    restricted: bool,
+    control: FitControl,
+    search_by: SearchRoutine = search_covariances,
+) -> FitResult:
     """ML or REML estimates; residuals are independent between subjects."""
     started = perf_counter()
     residual, location = design.residual, design.predictors[0]
@@ -62,7 +67,7 @@ def fit_structured(design: ModelDesign, restricted: bool, control: FitControl) -
     prepared = perf_counter()
     start = parameters.parameters_near(_first_covariances(design, residual, left))
     likelihood.start_from(start)
-    search = search_covariances(
+    search = search_by(
         likelihood,
         start,
         tolerance=control.tolerance,

@@ -24,6 +24,10 @@ class Outcome(Enum):
     FLAT = "the likelihood is flat in some direction: the data cannot tell parameters apart"
     SADDLE = "stopped where the curvature is negative in some direction: not a maximum"
     STALLED = "stopped before the gradient was zero: no step improved the likelihood"
+    BREAKDOWN = (
+        "no maximum was found: the Laplace approximation breaks down, because given the data "
+        "some random effects vary more than without data"
+    )
     ITERATION_LIMIT = "stopped at the limit of evaluations"
     STATED = "stated, not estimated"
 
@@ -57,10 +61,10 @@ class Certificate:
 
     @property
     def sentence(self) -> str:
-        """The outcome with its boundary in plain words."""
-        if not self.boundary:
-            return self.outcome.value
-        return f"{self.outcome.value}: {'; '.join(self.boundary)}"
+        """The outcome with its boundary in plain words, and what else happened."""
+        boundary = f": {'; '.join(self.boundary)}" if self.boundary else ""
+        notes = f" ({'; '.join(self.notes)})" if self.notes else ""
+        return f"{self.outcome.value}{boundary}{notes}"
 
 
 class _Term(Protocol):

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from henderson.arrays import Vector
+from henderson.equations import MixedModelEquations
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters
 from henderson.optimize.curvature import exact_hessian
@@ -27,6 +28,7 @@ class Likelihood(Protocol):
     """A deviance in ψ = (θ, other parameters)."""
 
     parameters: CovarianceParameters
+    equations: MixedModelEquations
 
     @property
     def smallest(self) -> Sequence[Vector]:
@@ -43,6 +45,23 @@ class Likelihood(Protocol):
 
     def deviance_at(self, psi: Vector, /) -> float:
         """The deviance at ψ."""
+        ...
+
+
+class SearchRoutine(Protocol):
+    """What finds the least deviance of a likelihood from a start."""
+
+    def __call__(
+        self,
+        likelihood: Likelihood,
+        start: Vector,
+        /,
+        *,
+        tolerance: float,
+        max_evaluations: int,
+        report: Callable[[int, float], None] | None,
+    ) -> Search:
+        """As `search_covariances`."""
         ...
 
 

@@ -58,7 +58,7 @@ class Moments:
         p = fixed[0].shape[1]
         widest = max(term.k for term in equations.terms)
         fewest = min(term.levels for term in equations.terms)
-        if widest**2 * p > _MOST_COLUMNS or fewest > _MANY_LEVELS:
+        if widest > _WIDEST or widest**2 * p > _MOST_COLUMNS or fewest > _MANY_LEVELS:
             return made
         system, sums = made.system.copy(), made.sums.copy()
         by_term = equations.by_term(fixed)  # (g, k, p)
