@@ -11,6 +11,10 @@ freedom and F, rounded by it to three decimals (its denominator's are another ap
 several rows). A test is [F or chi-squared, numerator df,
 denominator df, p].
 
+Kept, too, are R's tests of coefficients and their normal intervals, the adjusted covariance of
+pbkrtest, lmerTest's F-tests of single terms and likelihood ratios of random terms (ranova),
+car's type III as coded, custom contrasts and predictions, also at new levels.
+
 Left out: car's type III in a design with an empty cell (it depends on which column is dropped),
 its F-tests of lm, and the likelihood ratio tests of two REML fits with the same fixed effects,
 which R refits by ML and this package compares as they are.
@@ -43,6 +47,8 @@ NO_SHARES = {"machines_us", "webworms_poisson"}  # performance loses contrasts, 
 NO_JOINT_TESTS = {"machines_us", "ergostool_ml", "exam_slope", "bond", "kfert_fixed_lm"}
 NO_DROP1 = {"kfert_fixed_lm"}  # an F-test there
 VARIANCES = ("sd_", "cor_", "sigma")
+OTHERS = (*VARIANCES, "disp.", "zi.", "Std.Dev.", "Cor.")  # than coefficients of the location
+STALE_MODES = {"cbpp_laplace"}  # there its predictions have modes that its ranef() has not
 
 
 def main() -> None:
@@ -67,7 +73,13 @@ def selected(name: str, raw: Record) -> Record:
             out.setdefault("coefficients", {})[method] = {
                 "se": [shortened(row[1]) for row in rows],
                 "df": [shortened(row[2]) for row in rows],
+                "p": [shortened(row[4]) for row in rows],
             }
+    out |= wald_tests(raw)
+    out |= single_terms(name, raw)
+    adjusted = labelled(raw.get("vcov_adjusted_KR", {}))
+    if adjusted:
+        out["adjusted_vcov"] = [[shortened(each) for each in row] for row in adjusted.values()]
     tables = {
         short: numbers(raw[key]["rows"])
         for key, short in TABLES.items()
@@ -123,6 +135,78 @@ def selected(name: str, raw: Record) -> Record:
         out["likelihood_ratio"] = {
             "smaller": ratio["reduced_formula"],
             "test": [shortened(row["Chisq"]), df, shortened(row["Pr(>Chisq)"])],
+        }
+    return out
+
+
+def wald_tests(raw: Record) -> Record:
+    """Normal intervals of the fixed effects, and the tests of coefficients, by component."""
+    out: Record = {}
+    if raw["engine"] == "lm":
+        return out
+    table = labelled(raw.get("confint_wald", {}))
+    table = {term.removeprefix("cond."): ends for term, ends in table.items()}
+    found = {
+        term: [shortened(end) for end in ends[:2]]
+        for term, ends in table.items()
+        if ends[0] is not None and not term.startswith(OTHERS)
+    }
+    if found:
+        out["wald_intervals"] = found
+    for key, component in (
+        ("summary_coef", "location"),
+        ("summary_coef_disp", "dispersion"),
+        ("summary_coef_zi", "zero_inflation"),
+    ):
+        rows = labelled(raw.get(key, {}))
+        if rows:
+            out.setdefault("coefficient_tests", {})[component] = {
+                name: [shortened(row[i]) for i in (0, 1, -1)]
+                for name, row in rows.items()
+                if row[-1] is not None
+            }
+    return out
+
+
+def labelled(table: Record) -> dict[str, list[Any]]:
+    """Rows of a matrix by their names; flat, a matrix has its columns one after another."""
+    if "matrix" not in table:
+        return {}
+    rows, names = table["matrix"], table["rownames"]
+    names = names if isinstance(names, list) else [names]
+    if not isinstance(rows[0], list):
+        rows = [rows[i :: len(names)] for i in range(len(names))]
+    return dict(zip(names, rows, strict=True))
+
+
+def single_terms(name: str, raw: Record) -> Record:
+    """Tests of one term at a time, fixed and random, and R's other likelihood ratio."""
+    out: Record = {}
+    fixed = numbers(raw.get("drop1_F_satterthwaite", {}).get("rows", []))
+    if fixed:
+        out["drop1_F"] = fixed
+    naive = numbers(raw.get("car_anova_type3_chisq_as_fitted_contrasts", {}).get("rows", []))
+    if naive and (name, "car 3 Chisq") not in LEFT_OUT and raw["engine"] != "lm":
+        out["as_coded"] = {term: [row[0], row[1], row[3]] for term, row in naive.items()}
+    random = [row for row in raw.get("ranova", {}).get("rows", []) if row["LRT"] is not None]
+    if random:
+        out["random_terms"] = {
+            row["term"]: [shortened(row["LRT"]), row["Df"], shortened(row["Pr(>Chisq)"])]
+            for row in random
+        }
+    for key in ("predict", "predict_new_levels"):
+        if key in raw and name not in STALE_MODES:
+            skipped = ("without_allow_new_levels", "zprob_re_NULL")
+            out[key] = {k: v for k, v in raw[key].items() if k not in skipped}
+    if "custom_contrast" in raw and raw["engine"] != "lm":
+        out["custom_contrast"] = raw["custom_contrast"]
+    if "emmeans_zi" in raw:
+        out["means_of_zeros"] = raw["emmeans_zi"]
+    if "lrt2_vs" in raw:
+        row = raw["lrt2_vs"]["table"][-1]
+        out["second_likelihood_ratio"] = {
+            "smaller": raw["lrt2_vs"]["reduced_formula"],
+            "test": [shortened(row["Chisq"]), row["Df"], shortened(row["Pr(>Chisq)"])],
         }
     return out
 

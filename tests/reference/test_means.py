@@ -23,6 +23,7 @@ NUMERICAL = {
     "sal_zip": 3e-5,
     "owls_zip": 1e-4,
     "beta_disp": 1e-4,
+    "wine_clmm": 1e-4,
 }
 # R's standard errors of these come from numerical second derivatives.
 FORWARD = {"nitrogen_quadratic": 2e-3, "contraception_int": 5e-2}
@@ -40,7 +41,12 @@ def identity(entry: dict[str, Any]) -> str:
 WITHOUT_OFFSET = {("owls_zip", "~ FoodTreatment"): 0.0}
 # emmeans loses the offset of a glmmTMB fit where it averages over a factor.
 
-MEANS = pytest.mark.parametrize("entry", STORED["means"], ids=identity)
+OTHER_ORIGIN = {"wine_clmm"}
+# The latent scale has no origin: emmeans counts from the mean threshold, we from the first.
+
+MEANS = pytest.mark.parametrize(
+    "entry", [e for e in STORED["means"] if e["case"] not in OTHER_ORIGIN], ids=identity
+)
 
 
 @cache

@@ -180,7 +180,8 @@ def _estimable(rows: MeanRows, coordinates: Matrix) -> Matrix:
     L = coordinates[:, rows.kept]
     if rows.depends is None or not len(L):
         return L
-    beyond = coordinates[:, ~rows.kept] - L @ rows.depends
+    seen = ~np.isnan(rows.depends[:1]).ravel()  # not an intercept that is in thresholds
+    beyond = coordinates[:, ~rows.kept][:, seen] - L @ rows.depends[:, seen]
     left, values, _ = np.linalg.svd(beyond)
     scale = max(np.abs(coordinates).max(), 1e-300)
     return left[:, int(np.sum(values > _RANK * scale)) :].T @ L
