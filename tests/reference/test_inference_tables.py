@@ -133,6 +133,7 @@ def without(estimates: Estimates, term: str) -> str:
         elif slopes:
             kept.append(f"(1 | {own})")
     formula = estimates.specification.formula
+    assert formula.response is not None
     return " + ".join([f"{formula.response.text} ~ {formula.fixed}", *kept])
 
 
@@ -144,7 +145,7 @@ def test_predictions_are_rs(name: str, kind: str) -> None:
     """With conditional modes, and without; at levels that the fit has not seen they are 0."""
     expected, model = EXPECTED[name][kind], fitted(name)
     new = pd.DataFrame(expected["newdata"])
-    spread = np.std(model.estimates.location.eta)
+    spread = float(np.std(model.estimates.location.eta))
     compared = 0
     for key, values in expected.items():
         if key == "newdata" or "se" in key:
