@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
-#include <thread>
 
 #include "dense_tail.hpp"
+#include "packing.hpp"
+#include "parts.hpp"
 
 namespace henderson {
 
 namespace {
 
-constexpr double newton_done = 1e-9;  // a step that promises less is taken, and is the last
 constexpr double at_mode = 1e-19;     // a step that promises less is not needed
 constexpr double no_digits = 1e-6;    // promised where the log density shows no improvement
 constexpr double least_curvature = 1e-6;
@@ -30,11 +29,6 @@ double sum(const double* x, int64_t n) {
         total += (partial[0] + partial[1]) + (partial[2] + partial[3]);
     }
     return total;
-}
-
-int packed(int a, int b, int K) {
-    if (a > b) std::swap(a, b);
-    return a * K - a * (a - 1) / 2 + (b - a);
 }
 
 }  // namespace
@@ -58,23 +52,6 @@ ModeSearch::ModeSearch(std::vector<ModePart> parts, int predictors, std::vector<
         s.gram.resize(gram_.size());
         if (i > 0) s.tail.resize(size_t(tail_) * tail_);
     }
-}
-
-template <class Work> void ModeSearch::for_each_part(Work work) {
-    if (parts_.size() == 1) return work(size_t(0));
-    std::vector<std::exception_ptr> errors(parts_.size());
-    std::vector<std::thread> threads;
-    for (size_t i = 0; i < parts_.size(); ++i)
-        threads.emplace_back([&, i] {
-            try {
-                work(i);
-            } catch (...) {
-                errors[i] = std::current_exception();
-            }
-        });
-    for (std::thread& thread : threads) thread.join();
-    for (const std::exception_ptr& error : errors)
-        if (error) std::rethrow_exception(error);
 }
 
 // move (n, number of random) = Z T u
@@ -119,7 +96,7 @@ void ModeSearch::linearize(size_t index, bool concave) {
     const int count = int(random_.size()), m = p_ + 1, D = K_ * (K_ + 1) / 2;
     const int64_t n = e.n;
     auto weight = [&](int64_t row, int a, int b) {
-        double w = -part.d2[row * D + packed(a, b, K_)];
+        double w = -part.d2[row * D + second(a, b, K_)];
         if (!concave) return w;
         return a == b ? std::max(w, least_curvature) : 0.0;
     };
@@ -157,11 +134,10 @@ void ModeSearch::linearize(size_t index, bool concave) {
 
 // C factored, and the border taken through it; false where C is not positive definite.
 bool ModeSearch::factor(bool concave) {
-    for_each_part([&](size_t i) { linearize(i, concave); });
+    for_each_part(parts_.size(), [&](size_t i) { linearize(i, concave); });
     const int m = p_ + 1;
     log_determinant_ = 0;
     std::fill(gram_.begin(), gram_.end(), 0.0);
-    double* tail = parts_[0].border + size_t(parts_[0].equations->q_leaf) * m;
     for (size_t i = 0; i < parts_.size(); ++i) {
         const Scratch& s = scratch_[i];
         if (!s.positive) return false;
@@ -169,25 +145,19 @@ bool ModeSearch::factor(bool concave) {
         for (size_t j = 0; j < gram_.size(); ++j) gram_[j] += s.gram[j];
         if (i == 0) continue;
         for (size_t j = 0; j < s.tail.size(); ++j) tail_factor_[j] += s.tail[j];
-        const double* own = parts_[i].border + size_t(parts_[i].equations->q_leaf) * m;
-        for (int j = 0; j < tail_ * m; ++j) tail[j] += own[j];
     }
+    const auto border = [&](size_t i) { return parts_[i].border; };
+    double* tail = add_tails(parts_, m, border);
     for (int j = 0; j < tail_; ++j) tail_factor_[size_t(j) * tail_ + j] += 1.0;
     double of_tail, of_border, r2;
     if (!tail_cholesky(tail_factor_, tail_, of_tail)) return false;
     tail_forward(tail_factor_, tail_, tail, m, gram_.data());
-    share_tail(tail, m, [](ModePart& part, Scratch&) { return part.border; });
+    share_tail(parts_, m, border);
     // gram has -g'C^-1 g in its corner, so that r2 is minus what the step promises
     if (!profile(gram_.data(), p_, half_, delta_.data(), r2, of_border)) return false;
     log_determinant_ += of_tail + of_border;
     promise_ = -r2;
     return std::isfinite(log_determinant_) && std::isfinite(promise_);
-}
-
-template <class Of> void ModeSearch::share_tail(const double* tail, int m, Of of) {
-    for (size_t i = 1; i < parts_.size(); ++i)
-        std::copy_n(tail, size_t(tail_) * m,
-                    of(parts_[i], scratch_[i]) + size_t(parts_[i].equations->q_leaf) * m);
 }
 
 // The Newton step in u and what it moves in eta.
@@ -203,8 +173,8 @@ void ModeSearch::set_out() {
     }
     double* tail = scratch_[0].step.data() + parts_[0].equations->q_leaf;
     tail_backward(tail_factor_, tail_, tail, 1);
-    share_tail(tail, 1, [](ModePart&, Scratch& s) { return s.step.data(); });
-    for_each_part([&](size_t i) {
+    share_tail(parts_, 1, [&](size_t i) { return scratch_[i].step.data(); });
+    for_each_part(parts_.size(), [&](size_t i) {
         ModePart& part = parts_[i];
         Scratch& s = scratch_[i];
         const Equations& e = *part.equations;
@@ -223,7 +193,7 @@ void ModeSearch::set_out() {
 // u, beta and eta a multiple t of the step from where it started, with the densities there.
 double ModeSearch::move_to(double t) {
     for (int c = 0; c < p_; ++c) beta_[c] = start_beta_[c] + t * delta_[c];
-    for_each_part([&](size_t i) {
+    for_each_part(parts_.size(), [&](size_t i) {
         ModePart& part = parts_[i];
         const Scratch& s = scratch_[i];
         for (size_t j = 0; j < s.step.size(); ++j) part.u[j] = s.start_u[j] + t * s.step[j];
@@ -250,8 +220,8 @@ bool ModeSearch::line_search() {
     return false;
 }
 
-Modes ModeSearch::find() {
-    for_each_part([&](size_t i) {
+Modes ModeSearch::find(double tolerance) {
+    for_each_part(parts_.size(), [&](size_t i) {
         random_part(i, parts_[i].u);
         std::fill(scratch_[i].shift.begin(), scratch_[i].shift.end(), 0.0);
         add_to_predictors(i, 1);
@@ -269,7 +239,7 @@ Modes ModeSearch::find() {
             const bool no_better = promise_ <= no_digits * std::max(1.0, std::abs(joint_) * 1e-6);
             return exact && no_better ? at_modes(step) : Modes{};
         }
-        if (exact && promise_ <= newton_done)
+        if (exact && promise_ <= tolerance)
             return factor(false) ? at_modes(step + 1) : Modes{};
     }
     return {};

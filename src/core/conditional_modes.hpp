@@ -40,9 +40,10 @@ class ModeSearch {
     ModeSearch(std::vector<ModePart> parts, int predictors, std::vector<int> random,
                const double* templates, int p, double* beta, double* half, double* tail_factor);
 
-    // Starts from u and beta, and eta without ZTu. Not found where the density is not defined, or
-    // nothing better is found along a step.
-    Modes find();
+    // Starts from u and beta, and eta without ZTu. The last step is the first that promises less
+    // than `tolerance`. Not found where the density is not defined, or nothing better is found
+    // along a step.
+    Modes find(double tolerance);
 
   private:
     struct Scratch {
@@ -52,8 +53,6 @@ class ModeSearch {
         bool positive;
     };
 
-    template <class Work> void for_each_part(Work work);
-    template <class Of> void share_tail(const double* tail, int m, Of of);
     void random_part(size_t part, const double* u);
     void add_to_predictors(size_t part, double t);
     void linearize(size_t part, bool concave);

@@ -3,15 +3,9 @@
 #include <cstring>
 
 #include "equations.hpp"
+#include "packing.hpp"
 
 namespace henderson {
-
-namespace {
-int packed(int a, int b, int K) {
-    if (a > b) std::swap(a, b);
-    return a * K - a * (a - 1) / 2 + (b - a);
-}
-}  // namespace
 
 void Equations::cross_products(const double* w) {
     std::fill(a_.begin(), a_.end(), 0.0);
@@ -22,7 +16,7 @@ void Equations::cross_products(const double* w) {
         for (int t = 0; t < count; ++t) {
             const Term& term = terms[t];
             const double* z = term.row_values(row);
-            double weight = w ? w_row[packed(term.predictor, term.predictor, predictors)] : 1.0;
+            double weight = w ? w_row[second(term.predictor, term.predictor, predictors)] : 1.0;
             double* block = a_.data() + nodes_[term.first_node + term.codes[row]].diagonal;
             if (term.k == 1) {
                 block[0] += weight * z[0] * z[0];
@@ -35,7 +29,7 @@ void Equations::cross_products(const double* w) {
             }
             for (int other = t + 1; other < count; ++other, ++pair) {
                 const Term& met = terms[other];
-                double cross = w ? w_row[packed(term.predictor, met.predictor, predictors)] : 1.0;
+                double cross = w ? w_row[second(term.predictor, met.predictor, predictors)] : 1.0;
                 const double* y = met.row_values(row);
                 double* off = a_.data() + block_offset(pair, row);
                 if (term.k == 1 && met.k == 1) {
@@ -88,11 +82,12 @@ void Equations::moment_system(int widest, double* out) const {
     }
 }
 
-void Equations::z_transpose_times(const double* v, int m, double* out) const {
+void Equations::z_transpose_times(const double* v, int m, double* out, int64_t first,
+                                  int64_t last) const {
     for (const Term& term : terms) {
-        for (int64_t row = 0; row < n; ++row) {
+        for (int64_t row = first; row < last; ++row) {
             const double* z = term.row_values(row);
-            const double* v_row = v + (row * predictors + term.predictor) * m;
+            const double* v_row = v + ((row - first) * predictors + term.predictor) * m;
             double* level = out + int64_t(term.first_column + term.codes[row] * term.k) * m;
             for (int c = 0; c < term.nonzeros; ++c) {
                 double* target = level + int64_t(term.column(row, c)) * m;
@@ -170,7 +165,7 @@ void Equations::leverages(const double* templates, double* out) const {
                 for (int r = 0; r < k; ++r) dot += block[c * k + r] * x[r];
                 sum += dot * x[c];
             }
-            s[packed(term.predictor, term.predictor, predictors)] += sum;
+            s[second(term.predictor, term.predictor, predictors)] += sum;
             for (int other = t + 1; other < count; ++other, ++pair) {
                 const Term& met = terms[other];
                 const double* y = zt.data() + start[other];
@@ -181,7 +176,7 @@ void Equations::leverages(const double* templates, double* out) const {
                     for (int r = 0; r < k; ++r) dot += off[c * k + r] * x[r];
                     cross += dot * y[c];
                 }
-                s[packed(term.predictor, met.predictor, predictors)] +=
+                s[second(term.predictor, met.predictor, predictors)] +=
                     term.predictor == met.predictor ? 2 * cross : cross;
             }
         }

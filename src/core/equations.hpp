@@ -59,8 +59,11 @@ class Equations {
     // --- assembly over rows (cross_products.cpp) ------------------------------------------
     // A = Z'WZ; w (n, K(K+1)/2), row-major, packed 11 12 22 ..., or null for ones with K = 1
     void cross_products(const double* w);
-    // out (q, m) += Z'v, v (n, K, m)
-    void z_transpose_times(const double* v, int m, double* out) const;
+    // out (q, m) += Z'v, v (n, K, m); or of rows first ... last - 1 only, v beginning with the first
+    void z_transpose_times(const double* v, int m, double* out) const {
+        z_transpose_times(v, m, out, 0, n);
+    }
+    void z_transpose_times(const double* v, int m, double* out, int64_t first, int64_t last) const;
     // out (q, p + 1) += Z'W[X y] of one predictor, w (n,) or null for ones
     void z_transpose_times_data(const double* X, int p, const double* y, const double* w,
                                 double* out) const;

@@ -1,6 +1,7 @@
 #include "row_density.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace nb = nanobind;
 
@@ -19,21 +20,39 @@ void CompiledDensity::evaluate(const double* eta, double* value, double* d1, dou
                       value, d1, d2, nullptr);
 }
 
+void CompiledDensity::third_derivatives(const double* eta, double* d3) const {
+    const size_t n = y_.size(), K = density_.predictors();
+    std::vector<double> value(n), d1(n * K), d2(n * K * (K + 1) / 2);
+    density_.evaluate(3, constants_.data(), y_.data(), size_.data(), weight_.data(), eta, n,
+                      value.data(), d1.data(), d2.data(), d3);
+}
+
+nb::object PythonDensity::at(const double* eta, int order) const {
+    const size_t shape[2] = {size_t(n_), size_t(predictors_)};
+    nb::object given = nb::cast(nb::ndarray<nb::numpy, const double>(eta, 2, shape, nb::handle()),
+                                nb::rv_policy::copy);
+    return function_(given, order);
+}
+
+void PythonDensity::copy(const nb::object& density, const char* name, int columns,
+                         double* to) const {
+    auto from = nb::cast<DoubleArray>(density.attr(name));
+    if (int64_t(from.size()) != n_ * columns)
+        throw nb::value_error("a log density has arrays of the wrong shape.");
+    std::copy_n(from.data(), from.size(), to);
+}
+
 void PythonDensity::evaluate(const double* eta, double* value, double* d1, double* d2) const {
     nb::gil_scoped_acquire locked;
-    const size_t shape[2] = {size_t(n_), size_t(predictors_)};
-    nb::object at = nb::cast(nb::ndarray<nb::numpy, const double>(eta, 2, shape, nb::handle()),
-                             nb::rv_policy::copy);
-    nb::object density = function_(at, 2);
-    auto copy = [&](const char* name, int columns, double* to) {
-        auto from = nb::cast<DoubleArray>(density.attr(name));
-        if (int64_t(from.size()) != n_ * columns)
-            throw nb::value_error("a log density has arrays of the wrong shape.");
-        std::copy_n(from.data(), from.size(), to);
-    };
-    copy("value", 1, value);
-    copy("d1", predictors_, d1);
-    copy("d2", predictors_ * (predictors_ + 1) / 2, d2);
+    nb::object density = at(eta, 2);
+    copy(density, "value", 1, value);
+    copy(density, "d1", predictors_, d1);
+    copy(density, "d2", predictors_ * (predictors_ + 1) / 2, d2);
+}
+
+void PythonDensity::third_derivatives(const double* eta, double* d3) const {
+    nb::gil_scoped_acquire locked;
+    copy(at(eta, 3), "d3", predictors_ * (predictors_ + 1) * (predictors_ + 2) / 6, d3);
 }
 
 }  // namespace henderson

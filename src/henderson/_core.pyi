@@ -37,7 +37,26 @@ def find_modes(
     beta: Vector,
     half: Matrix,
     tail_factor: Matrix,
+    tolerance: float,
 ) -> tuple[bool, float, float, int]: ...
+def differentiate_laplace(
+    at_modes: tuple,
+    quadrature: tuple | None,
+    which: NDArray[np.int32],
+    matrices: Vector,
+    XWX: Matrix,
+    by_template: Vector,
+    by_beta: Vector,
+    gram: Matrix,
+) -> None: ...
+def predict_modes(
+    at_modes: tuple,
+    change: Vector,
+    coefficients: Vector,
+    XWX: Matrix,
+    u: list[Matrix],
+    integrated: Vector,
+) -> None: ...
 
 class CompiledDensity:
     """The log densities of rows, for the search of modes."""

@@ -83,6 +83,8 @@ class MixedModelEquations:
         )
         self.tail = sum(t.size for t in ordered[leaf_terms:])
         self.one_factor = self.parts[0].one_factor()
+        self._positions = np.empty(len(terms), dtype=np.int32)  # of a term in this order
+        self._positions[self.order] = np.arange(len(terms), dtype=np.int32)
         starts = np.cumsum([0] + [t.k * t.k for t in self.terms])
         self._reorder = np.array(
             [i for t in self.order for i in range(starts[t], starts[t + 1])], dtype=np.intp
@@ -313,6 +315,7 @@ class MixedModelEquations:
         templates: Vector,
         beta: Vector,
         half: Matrix,
+        tolerance: float,
     ) -> tuple[float, float, int] | None:
         """The conditional modes, with the equations factored there; None if not found.
 
@@ -329,8 +332,57 @@ class MixedModelEquations:
             beta,
             half,
             self._tail_factor,
+            tolerance,
         )
         return (joint, log_determinant, steps) if found else None
+
+    def differentiate_laplace(
+        self,
+        at_modes: "AtModes",
+        quadrature: tuple | None,
+        which: NDArray[np.int32],
+        changes: Vector,
+        gram: Matrix,
+    ) -> tuple[Matrix, Vector, Vector]:
+        """XᵀWX, and the gradient of −2 log L by the templates and by β; see `laplace.hpp`.
+
+        Fills the sums of `at_modes` and, unless it is empty, `gram`.
+        """
+        P = sum(at_modes.coefficients)
+        XWX, by_beta = np.empty((P, P)), np.empty(P)
+        by_template = np.empty(len(self._templates))
+        _core.differentiate_laplace(
+            self._with_factor(at_modes),
+            quadrature,
+            self._positions[which],
+            changes,
+            XWX,
+            by_template,
+            by_beta,
+            gram,
+        )
+        return XWX, self._as_given(by_template), by_beta
+
+    def predict_modes(
+        self, at_modes: "AtModes", change: Vector, coefficients: Vector, XWX: Matrix
+    ) -> tuple[list[Matrix], Vector]:
+        """u and the change of the integrated β after small changes of templates and of β."""
+        u = self.zeros(1)
+        integrated = np.empty(len(at_modes.half))
+        _core.predict_modes(
+            self._with_factor(at_modes),
+            self._in_order(change),
+            coefficients,
+            XWX,
+            u,
+            integrated,
+        )
+        return u, integrated
+
+    def _with_factor(self, at: "AtModes") -> tuple:
+        parts = [(e, *part) for e, part in zip(self.parts, at.parts, strict=True)]
+        templates = self._in_order(at.templates)
+        return parts, at.coefficients, at.random, templates, at.half, self._tail_factor
 
     def half_solve(self, border: Sequence[Matrix], gram: Matrix) -> None:
         """`border` B becomes L⁻¹B and `gram` loses (L⁻¹B)ᵀ(L⁻¹B), with the factor in place."""
@@ -361,13 +413,6 @@ class MixedModelEquations:
         _core.tail_forward(self._tail_factor, self.tail, tail, gram)
         for piece, part in zip(border[1:], self.parts[1:], strict=True):
             piece[part.q_leaf :] = tail
-
-    def additive(self, x: Sequence[Matrix]) -> list[Matrix]:
-        """A replicated vector as one whose tails add up; a copy."""
-        out = [piece.copy() for piece in x]
-        for piece, part in zip(out[1:], self.parts[1:], strict=True):
-            piece[part.q_leaf :] = 0.0
-        return out
 
     def sum_tail(self, x: Sequence[Matrix]) -> Matrix:
         """Add up the tails of the parts in place; returns the tail of the first."""
@@ -533,9 +578,7 @@ class MixedModelEquations:
         self, which: NDArray[np.int32], matrices: Vector, z: Sequence[Matrix]
     ) -> list[Matrix]:
         """Column i: Gᵢzⱼ in the levels of term `which[i]`; Gᵢ k x k, one after another."""
-        position = np.empty(len(self.terms), dtype=np.int32)
-        position[self.order] = np.arange(len(self.terms), dtype=np.int32)
-        ordered = position[which]
+        ordered = self._positions[which]
 
         def one(part: _core.Equations, z_part: Matrix) -> Matrix:
             out = np.empty((part.q, len(which)))
@@ -557,6 +600,20 @@ class MixedModelEquations:
 
 def _as_tuple(term: RandomTermMatrix) -> tuple:
     return term.predictor, term.k, term.levels, term.codes, term.values, term.columns
+
+
+@dataclass(frozen=True, slots=True)
+class AtModes:
+    """The modes as the core takes them.
+
+    Parts have (density, X of each predictor, η, ∂l, ∂²l, u, border, sums), see `laplace.hpp`.
+    """
+
+    parts: Sequence[tuple]
+    coefficients: tuple[int, ...]  # of each predictor
+    random: tuple[int, ...]
+    templates: Vector
+    half: Matrix
 
 
 @dataclass(frozen=True, slots=True)

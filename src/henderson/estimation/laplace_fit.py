@@ -120,7 +120,7 @@ def fit_laplace(
     prepared = perf_counter()
     finder = ModeFinder(equations, rows, random, coefficients.columns[0])
     gamma = (
-        _without_random_effects(design, coefficients)
+        _without_random_effects(design, coefficients, finder)
         if start is None
         else coefficients.in_basis(start)
     )
@@ -250,7 +250,9 @@ def _rows(design: ModelDesign, coefficients: _Coefficients, which: slice | np.nd
     )
 
 
-def _without_random_effects(design: ModelDesign, coefficients: _Coefficients) -> Vector:
+def _without_random_effects(
+    design: ModelDesign, coefficients: _Coefficients, finder: ModeFinder
+) -> Vector:
     """The coefficients of the model without its random terms, roughly."""
     family, n = design.family, design.n
     observed = family.initial_location(design.response)
@@ -268,10 +270,14 @@ def _without_random_effects(design: ModelDesign, coefficients: _Coefficients) ->
     # A line through the observations may leave the support; one mean for all is inside it.
     for location in (observed, np.full(n, observed.mean())):
         gamma = _projected([location, *others], design, coefficients)
-        if np.isfinite(rows.density(rows.fixed(gamma), 0).value).all():
-            return minimize(
-                evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60
-            ).parameters
+        if not np.isfinite(rows.density(rows.fixed(gamma), 0).value).all():
+            continue
+        if finder.n_predictors == 1:
+            none = np.zeros(sum(term.k**2 for term in finder.equations.terms))
+            found = finder.find(none, gamma, finder.equations.zeros(1), _GOOD_ENOUGH)
+            if found is not None:
+                return found.beta
+        return minimize(evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60).parameters
     raise ModelError(
         f"With the {family.link.name} link no starting point gives every row a mean that the "
         f"{family.name} family can have. Choose another link, check the offset, or keep the "

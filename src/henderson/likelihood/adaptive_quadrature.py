@@ -41,6 +41,10 @@ class QuadratureSum:
     leverages: Matrix  # −2 zᵀTC̄Tᵀz of each row, (n, 1): plays the part of zᵀTC⁻¹Tᵀz
     traces: Matrix  # −2 Σ over groups of A T C̄, (k, k): plays the part of Σ A T C⁻¹
 
+    def as_core(self) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        """What stands in place of the derivatives at the modes, see `laplace.hpp`."""
+        return self.leverages, self.direct - self.traces, self.mode_score, self.row_score
+
 
 @final
 class AdaptiveQuadrature:

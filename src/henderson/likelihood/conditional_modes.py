@@ -62,24 +62,12 @@ class ModeFinder:
             second(self.n_predictors, random[i], random[j]) for i, j in pairs(len(random))
         ]
 
-    def of_random(self, x: Matrix) -> Matrix:
-        """The predictors with random effects of an array (n, K)."""
-        return x if self._all_random else np.ascontiguousarray(x[:, self.random])
-
-    def random_part(self, templates: Vector, u: Sequence[Matrix]) -> Sequence[Matrix]:
-        """ZΛu, (n_part, K of the predictors with random effects)."""
-        equations = self.equations
-        return equations.z_times(equations.scale(u, templates, transposed=False))
-
-    def evaluate(self, eta: Sequence[Matrix], order: int) -> list[LogDensity]:
-        """Log densities of all parts."""
-        return self.equations.executor.map(
-            lambda rows, e: rows.density(e, order), self.rows, eta
-        )
-
     def score(self, values: Sequence[Matrix]) -> Sequence[Matrix]:
         """Zᵀv for v (n_part, K), replicated: (q_part, 1)."""
-        out = self.equations.z_transpose_times([self.of_random(v)[:, :, None] for v in values])
+        of_random = [v if self._all_random else v[:, self.random] for v in values]
+        out = self.equations.z_transpose_times(
+            [np.ascontiguousarray(v)[:, :, None] for v in of_random]
+        )
         self.equations.sum_tail(out)
         return out
 
@@ -87,8 +75,13 @@ class ModeFinder:
         """W packed over the predictors with random effects, (n_part, K(K+1)/2)."""
         return [-d.d2[:, self._weights] if d.d2.shape[1] > 1 else -d.d2 for d in densities]
 
-    def find(self, templates: Vector, beta: Vector, u: Sequence[Matrix]) -> Modes | None:
-        """The modes from a start; None where the density is not defined or no mode is found."""
+    def find(
+        self, templates: Vector, beta: Vector, u: Sequence[Matrix], tolerance: float = 1e-9
+    ) -> Modes | None:
+        """The modes from a start; None where the density is not defined or no mode is found.
+
+        The last step is the first that promises to raise h by less than `tolerance`.
+        """
         p = self.integrated.stop - self.integrated.start
         beta, half = beta.copy(), np.empty((p, p))
         inside = np.ascontiguousarray(beta[self.integrated])
@@ -108,6 +101,7 @@ class ModeFinder:
             templates,
             inside,
             half,
+            tolerance,
         )
         if found is None:
             return None

@@ -1,7 +1,6 @@
-"""Symmetric derivatives, packed: which column holds ∂²l/∂ηᵃ∂ηᵇ or ∂³l/∂ηᵃ∂ηᵇ∂ηᶜ.
+"""Symmetric second derivatives, packed: which column holds ∂²l/∂ηᵃ∂ηᵇ.
 
-Columns are in lexicographic order of a ≤ b (≤ c): for two predictors 00 01 11, and
-000 001 011 111.
+Columns are in lexicographic order of a ≤ b: for two predictors 00 01 11.
 """
 
 from functools import cache
@@ -9,22 +8,16 @@ from itertools import combinations_with_replacement
 
 
 @cache
-def _columns(predictors: int, order: int) -> dict[tuple[int, ...], int]:
-    combinations = combinations_with_replacement(range(predictors), order)
+def _columns(predictors: int) -> dict[tuple[int, int], int]:
+    combinations = combinations_with_replacement(range(predictors), 2)
     return {indices: column for column, indices in enumerate(combinations)}
 
 
 def second(predictors: int, a: int, b: int) -> int:
     """Column of the derivative in ηᵃ and ηᵇ."""
-    return _columns(predictors, 2)[(a, b) if a <= b else (b, a)]
-
-
-def third(predictors: int, a: int, b: int, c: int) -> int:
-    """Column of the derivative in ηᵃ, ηᵇ and ηᶜ."""
-    indices = sorted((a, b, c))
-    return _columns(predictors, 3)[(indices[0], indices[1], indices[2])]
+    return _columns(predictors)[(a, b) if a <= b else (b, a)]
 
 
 def pairs(predictors: int) -> list[tuple[int, int]]:
     """All a ≤ b in packed order."""
-    return list(_columns(predictors, 2))  # type: ignore[arg-type]
+    return list(_columns(predictors))

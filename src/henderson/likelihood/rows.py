@@ -1,6 +1,6 @@
 """The rows of one part: fixed effects, offsets and response of all linear predictors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,15 +65,6 @@ class Rows:
     def transpose_times(self, v: Matrix) -> Vector:
         """Xᵀv of all predictors, (P,), for v (n, K)."""
         return np.concatenate([X.T @ v[:, a] for a, X in enumerate(self.X)])
-
-    def weighted(self, d2: Matrix, random: Sequence[int]) -> Matrix:
-        """Rows of WX for the predictors with random effects, (n, len(random), P)."""
-        K = len(self.X)
-        out = np.empty((len(d2), len(random), self.n_coefficients))
-        for i, a in enumerate(random):
-            for c, (X, at) in enumerate(zip(self.X, self.columns, strict=True)):
-                np.multiply(X, -d2[:, second(K, a, c), None], out=out[:, i, at])
-        return out
 
     def information(self, d2: Matrix) -> Matrix:
         """XᵀWX of all predictors, (P, P)."""

@@ -16,6 +16,7 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
+from henderson.cholesky import solve_positive
 from henderson.equations import MixedModelEquations
 from henderson.likelihood.parameters import observed_or_mean
 
@@ -145,7 +146,8 @@ def _solve(system: Matrix, target: Vector) -> Vector:
     scale = np.sqrt(np.maximum(system.diagonal(), 1e-300))
     scaled = system / np.outer(scale, scale)
     scaled.reshape(-1)[:: len(scale) + 1] += 1e-8
-    return np.linalg.solve(scaled, target / scale) / scale
+    solved = solve_positive(scaled, target / scale)
+    return (solved[0] if solved else np.linalg.solve(scaled, target / scale)) / scale
 
 
 def _symmetric(flat: Vector, k: int) -> Matrix:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
+from henderson.cholesky import solve_positive
 from henderson.likelihood.objective import Evaluation
 
 
@@ -28,6 +29,7 @@ class Search:
 
 
 _HINDERED = 0.03  # of the decrease that the model alone promises
+_FLAT = 1e-4  # a pivot of Cholesky's factor, unit diagonal, that is as good as zero
 _PATIENCE = 2  # hindered steps in a row, after which what was learned is forgotten
 
 
@@ -152,7 +154,7 @@ def _norm(gradient: Vector, scale: Vector) -> float:
 
 
 def _scale(hessian: Matrix) -> Vector:
-    diagonal = np.abs(np.diag(hessian))
+    diagonal = np.abs(hessian.diagonal())
     return np.sqrt(np.maximum(diagonal, 1e-10 * max(float(diagonal.max()), 1e-300)))
 
 
@@ -167,8 +169,8 @@ def _learn(
     r = (new.gradient - old.gradient - (model + learned) @ step) / scale
     s = step * scale
     length2 = float(s @ s)
-    update = (np.outer(r, s) + np.outer(s, r) - np.outer(s, s) * (r @ s) / length2) / length2
-    return learned + update * np.outer(scale, scale)
+    half = ((r - s * (0.5 * float(r @ s) / length2)) * scale)[:, None] * (s * (scale / length2))
+    return learned + half + half.T
 
 
 def _step(
@@ -178,12 +180,17 @@ def _step(
 
     H is the exact Hessian where there is one and it is positive, else the model.
     """
-    gradient, square = at.gradient, np.outer(scale, scale)
-    model = at.hessian + learned if at.exact is None else at.exact
-    values, vectors = np.linalg.eigh(model / square)
+    gradient, square = at.gradient / scale, scale[:, None] * scale
+    model = (at.hessian + learned if at.exact is None else at.exact) / square
+    solved = solve_positive(model, gradient)
+    if solved is not None:
+        s, root = solved
+        if root.diagonal().min() > _FLAT and s @ s <= radius**2:
+            return -s / scale, 0.5 * float(gradient @ s)
+    values, vectors = np.linalg.eigh(model)
     if at.exact is not None and not values[0] > 0.0:
         values, vectors = np.linalg.eigh(at.hessian / square)
-    g = vectors.T @ (gradient / scale)
+    g = vectors.T @ gradient
     floor = 1e-10 * max(float(np.abs(values).max()), 1e-300)
     lowest = float(values[0])
     shift = 0.0 if lowest > floor else floor - lowest
