@@ -73,7 +73,8 @@ def fit(
     dispersion
         A formula for the logarithm of the family's dispersion parameter, such as
         ``"~ spp + (1 | site)"``; a constant by default. For a Gaussian response it is that of
-        the residual standard deviation, which may so differ between groups.
+        the residual standard deviation, which may so differ between groups; beside
+        ``residual=`` the constant is left out, since the structure has it.
     zero_inflation
         A formula for the logit of the probability of zeros that are not of the counts, such as
         ``"~ mined + (1 | site)"`` or ``"~ 1"``: counts become mixtures with a point mass at
@@ -173,9 +174,9 @@ def specified(
             'Choose "ML" or "REML".'
         )
     others = _others(chosen, dispersion=dispersion, zero_inflation=zero_inflation)
-    blocks = None if residual is None else _residual(residual, chosen, dispersion)
-    if blocks is not None:  # it holds the variances
-        others["dispersion"] = parse_one_sided("~ 0")
+    blocks = None if residual is None else _residual(residual, chosen)
+    if blocks is not None:  # it holds the constant
+        others.setdefault("dispersion", parse_one_sided("~ 0"))
     return Specification(
         formula=parsed,
         family=chosen,
@@ -218,7 +219,7 @@ def _with_zeros(family: Family) -> Family:
     return Hurdle(family) if isinstance(family, Truncated) else zero_inflated(family)
 
 
-def _residual(text: str, family: Family, dispersion: str | None) -> ResidualTerm:
+def _residual(text: str, family: Family) -> ResidualTerm:
     if not isinstance(text, str):
         raise ModelError(
             f'residual must be text, not {text!r}. For example residual="us(visit | subject)".'
@@ -229,12 +230,6 @@ def _residual(text: str, family: Family, dispersion: str | None) -> ResidualTerm
             f"{family.name} family with the {family.link.name} link has no residuals that vary "
             "together. Write random effects with that structure, such as "
             "ar1(0 + visit | subject)."
-        )
-    if dispersion is not None:
-        raise ModelError(
-            "residual= holds the variances of the residuals, too, so dispersion= cannot be "
-            "given with it. Choose a structure with a variance for each position, such as "
-            'hetar1 or us, or groups with their own covariance: "ar1(visit | subject, by=arm)".'
         )
     return parse_residual(text)
 

@@ -16,7 +16,7 @@ from henderson.design.evaluation import columns_used
 from henderson.design.model_frame import PerRow
 from henderson.errors import DataError, ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.matrices import residual_whitening
+from henderson.estimation.matrices import residual_whitening, row_precisions
 from henderson.estimation.prediction_error import prediction_variance
 from henderson.families import Response
 from henderson.formula.syntax_tree import parse_expression
@@ -175,7 +175,7 @@ def residuals(estimates: Estimates, *, kind: ResidualKind = "response") -> Vecto
     if kind == "response":
         return raw
     if kind == "normalized" and estimates.residual is not None:
-        scaled = raw * np.sqrt(response.size)
+        scaled = raw * np.sqrt(row_precisions(estimates))
         return residual_whitening(estimates).white(scaled[:, None])[:, 0]
     if kind in {"pearson", "normalized"}:
         return raw * np.sqrt(response.weight / family.variance(eta, response.size))

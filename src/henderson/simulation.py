@@ -8,7 +8,7 @@ import numpy as np
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates
-from henderson.estimation.matrices import residual_whitening
+from henderson.estimation.matrices import residual_whitening, row_precisions
 from henderson.estimation.term_matrices import lower_factor
 from henderson.families import Response
 from henderson.likelihood.residual_blocks import Whitening
@@ -93,7 +93,9 @@ class ResponseDraws:
             y = estimates.family.simulate(size, eta, rng)
             return np.asarray(y, dtype=np.float64)
         white = rng.standard_normal((len(size), 1))
-        return eta[:, 0] + self.whitening.colour(white)[:, 0] / np.sqrt(size)
+        return eta[:, 0] + self.whitening.colour(white)[:, 0] / np.sqrt(
+            row_precisions(estimates)
+        )
 
 
 def draw_response(estimates: Estimates, rng: np.random.Generator) -> Vector:

@@ -10,7 +10,7 @@ import pytest
 import henderson as hd
 from henderson.arrays import Matrix, Vector
 from henderson.covariance import RESIDUAL_STRUCTURES
-from henderson.equations import MixedModelEquations, RandomTermMatrix
+from henderson.equations import RandomTermMatrix
 from henderson.inference.independent_blocks import kenward_roger, satterthwaite
 from henderson.likelihood.parameters import CovarianceParameters
 from henderson.likelihood.residual_blocks import ResidualBlocks
@@ -35,11 +35,20 @@ class Small:
     X: Matrix
     y: Vector
     weight: Vector
+    D: Matrix
     restricted: bool
 
     @classmethod
     def of(
-        cls, structure: str, *, groups: int, terms: int, weighted: bool, restricted: bool
+        cls,
+        structure: str,
+        *,
+        groups: int,
+        terms: int,
+        weighted: bool,
+        restricted: bool,
+        crossed: int = 0,
+        scales: int = 0,
     ) -> "Small":
         rng = np.random.default_rng([*structure.encode(), groups, terms])
         subject, position = np.repeat(np.arange(12), K), np.tile(np.arange(K), 12)
@@ -53,6 +62,15 @@ class Small:
         values = [np.column_stack([np.ones(n), position]).astype(float), np.ones((n, 1))][
             :terms
         ]
+        crossing = (
+            rng.integers(0, 5, n).astype(np.int32),
+            rng.integers(0, 3, n).astype(np.int32),
+        )
+        codes = [*codes, *crossing[:crossed]]
+        values = [*values, rng.standard_normal((n, 2)), np.ones((n, 1))][: terms + crossed]
+        if crossed:
+            order = sorted(range(terms + crossed), key=lambda t: (t + 1) % 3)
+            codes, values = [codes[t] for t in order], [values[t] for t in order]
         random = [
             RandomTermMatrix(0, v.shape[1], int(c.max()) + 1, c, v)
             for c, v in zip(codes, values, strict=True)
@@ -61,22 +79,27 @@ class Small:
         own = own if own.coordinates is None else own.at(TIMES[:, None])
         unstructured = RESIDUAL_STRUCTURES["us"]
         parameters = CovarianceParameters(
-            (unstructured,) * terms + (own,) * groups, (2, 1)[:terms] + (K,) * groups
+            (unstructured,) * len(values) + (own,) * groups,
+            tuple(v.shape[1] for v in values) + (K,) * groups,
         )
         weight = rng.uniform(0.5, 2.0, n) if weighted else np.ones(n)
+        D = rng.standard_normal((n, scales))
         likelihood = StructuredLikelihood(
-            MixedModelEquations(random, n, 1),
+            random,
             parameters,
             ResidualBlocks.of(subject, position, group, K),
             X,
             y,
             weight if weighted else None,
+            scales=D,
+            log_scale=0.1 * X[:, 1],
             restricted=restricted,
         )
-        near = [0.5 * np.eye(k) for k in parameters.k[:terms]]
+        near = [0.5 * np.eye(k) for k in parameters.k[: len(values)]]
         near += [0.8 * np.eye(K) + 0.2] * groups
         theta = parameters.parameters_near(near)
         theta = theta + 0.05 * rng.standard_normal(len(theta))
+        theta = np.concatenate([theta, 0.2 * rng.standard_normal(scales)])
         likelihood.start_from(theta)
         return cls(
             likelihood,
@@ -89,20 +112,25 @@ class Small:
             X,
             y,
             weight,
+            D,
             restricted,
         )
 
     def dense(self, theta: Vector) -> float:
         """−2 log L from V, entry by entry."""
-        factors, m = self.likelihood.parameters.factors(theta), len(self.codes)
-        n = len(self.y)
+        factors, m = (
+            self.likelihood.parameters.factors(theta[: len(self.likelihood.parameters)]),
+            len(self.codes),
+        )
+        n, count = len(self.y), len(self.likelihood.parameters)
+        size = np.exp(self.D @ theta[count:] + 0.1 * self.X[:, 1]) / np.sqrt(self.weight)
         V = np.zeros((n, n))
         for i in range(n):
             for j in range(n):
                 if self.subject[i] == self.subject[j]:
                     T = factors[m + self.group[i]]
-                    root = np.sqrt(self.weight[i] * self.weight[j])
-                    V[i, j] += (T @ T.T)[self.position[i], self.position[j]] / root
+                    both = size[i] * size[j]
+                    V[i, j] += (T @ T.T)[self.position[i], self.position[j]] * both
                 for T, c, z in zip(factors, self.codes, self.values, strict=False):
                     if c[i] == c[j]:
                         V[i, j] += z[i] @ T @ T.T @ z[j]
@@ -115,16 +143,40 @@ class Small:
         return value + (np.linalg.slogdet(information)[1] if self.restricted else 0.0)
 
 
-CASES = [(1, 0, False, True), (2, 0, True, False), (1, 1, True, True), (2, 2, False, False)]
+CASES = [
+    # groups, nested terms, crossed terms, scales, weighted, restricted
+    (1, 0, 0, 0, False, True),
+    (2, 0, 0, 2, True, False),
+    (1, 1, 0, 1, True, True),
+    (2, 2, 0, 0, False, False),
+    (1, 0, 1, 0, False, False),
+    (2, 0, 2, 1, True, True),
+    (1, 2, 1, 0, True, False),
+    (1, 1, 2, 1, False, True),
+]
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
-@pytest.mark.parametrize(("groups", "terms", "weighted", "restricted"), CASES)
+@pytest.mark.parametrize(
+    ("groups", "terms", "crossed", "scales", "weighted", "restricted"), CASES
+)
 def test_deviance_and_gradient_are_those_of_the_dense_covariance(
-    structure: str, groups: int, terms: int, weighted: bool, restricted: bool
+    structure: str,
+    groups: int,
+    terms: int,
+    crossed: int,
+    scales: int,
+    weighted: bool,
+    restricted: bool,
 ) -> None:
     small = Small.of(
-        structure, groups=groups, terms=terms, weighted=weighted, restricted=restricted
+        structure,
+        groups=groups,
+        terms=terms,
+        weighted=weighted,
+        restricted=restricted,
+        crossed=crossed,
+        scales=scales,
     )
     at = small.likelihood.evaluate(small.theta)
     assert at.value == pytest.approx(small.dense(small.theta), rel=1e-11)
@@ -148,9 +200,11 @@ def repeated(seed: int = 3, *, subjects: int = 24) -> pd.DataFrame:
     table["time"] = TIMES[table["visit"] - 1]
     table["arm"] = np.where(table["subject"] % 2, "drug", "placebo")
     table["site"] = table["subject"] // 4
+    table["batch"] = (3 * table["subject"] + table["visit"] ** 2) % 7
     own = rng.standard_normal(subjects)[table["subject"]]
     noise = rng.standard_normal(len(table)) * (1.0 + 0.2 * table["visit"])
     table["y"] = 2.0 + 0.5 * table["visit"] + own + noise
+    table["mixed"] = table["y"] + 2.0 * np.sin(5.0 * table["batch"])
     kept = table.loc[rng.random(len(table)) > 0.15]
     return kept.sample(frac=1.0, random_state=seed).reset_index(drop=True)
 
@@ -162,10 +216,19 @@ def term_of(structure: str) -> str:
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("method", ["ML", "REML"])
+@pytest.mark.parametrize(
+    ("random", "dispersion"), [("", None), ("", "~ arm"), (" + (1 | batch)", "~ arm")]
+)
 def test_a_fit_has_the_likelihood_of_its_own_covariance(
-    structure: str, method: Literal["ML", "REML"]
+    structure: str, method: Literal["ML", "REML"], random: str, dispersion: str | None
 ) -> None:
-    model = hd.fit("y ~ visit + arm", repeated(), residual=term_of(structure), method=method)
+    model = hd.fit(
+        "mixed ~ visit + arm" + random if "batch" in random else "y ~ visit + arm",
+        repeated(subjects=40),
+        residual=term_of(structure),
+        dispersion=dispersion,
+        method=method,
+    )
     assert model.converged, model.outcome
     V, X = model.V, model.X
     y = model.estimates.response.y
@@ -218,11 +281,19 @@ def test_unstructured_residuals_are_unstructured_effects_without_residuals() -> 
 
 
 @pytest.mark.parametrize("structure", ["us", "cs", "ar1", "hetcs"])
-@pytest.mark.parametrize("random", ["", " + (1 | site)"])
+@pytest.mark.parametrize(
+    ("random", "dispersion"),
+    [("", None), (" + (1 | site)", None), ("", "~ arm"), (" + (1 | batch)", "~ visit + arm")],
+)
 def test_satterthwaites_derivatives_are_those_of_the_covariance(
-    structure: str, random: str
+    structure: str, random: str, dispersion: str | None
 ) -> None:
-    model = hd.fit("y ~ visit + arm" + random, repeated(), residual=term_of(structure))
+    model = hd.fit(
+        ("mixed" if "batch" in random else "y") + " ~ visit + arm" + random,
+        repeated(),
+        residual=term_of(structure),
+        dispersion=dispersion,
+    )
     estimates = model.estimates
     found = satterthwaite(estimates)
     changes, parameters = _moved(estimates), len(found.changes)
@@ -241,14 +312,18 @@ def _moved(estimates: object) -> list[Matrix]:
     parameters = design.covariance_parameters()
     residual = estimates.residual  # type: ignore[attr-defined]
     terms = estimates.location.terms  # type: ignore[attr-defined]
-    theta = np.concatenate([*(t.theta for t in terms), *residual.thetas])
+    spread = estimates.predictors["dispersion"]  # type: ignore[attr-defined]
+    theta = np.concatenate([spread.beta, *(t.theta for t in terms), *residual.thetas])
     X = estimates.location.fixed.matrix  # type: ignore[attr-defined]
 
     def phi(at: Vector) -> Matrix:
-        G = parameters.covariances(at)
+        logs, theta = np.split(at, [len(spread.beta)])
+        G = parameters.covariances(theta)
         d = residual.design
+        size = np.exp(spread.fixed.matrix @ logs)
         same = d.subject[:, None] == d.subject[None, :]
         V = np.where(same, G[-1][d.position[:, None], d.position[None, :]], 0.0)
+        V *= np.outer(size, size)
         for term, g in zip(terms, G, strict=False):
             codes = term.design.codes
             V += np.where(codes[:, None] == codes[None, :], g[0, 0], 0.0)
@@ -298,15 +373,39 @@ def test_kenward_and_rogers_sums_are_those_of_dense_matrices() -> None:
     assert found.df(L)[0] == pytest.approx(2.0 / (along @ W @ along), rel=1e-6)
 
 
-def test_draws_have_the_covariance_of_the_residuals() -> None:
-    model = hd.fit("y ~ visit", repeated(), residual="us(visit | subject)")
+@pytest.mark.parametrize("dispersion", [None, "~ arm"])
+def test_draws_have_the_covariance_of_the_residuals(dispersion: str | None) -> None:
+    model = hd.fit(
+        "y ~ visit", repeated(), residual="us(visit | subject)", dispersion=dispersion
+    )
     draws = model.simulate(4000, rng=1) - model.fitted[:, None]
     sizes = np.sqrt(np.outer(*[np.diag(model.V)] * 2))
     assert np.abs((np.cov(draws) - model.V) / sizes).max() < 0.08
 
 
-def test_normalized_residuals_are_white() -> None:
-    model = hd.fit("y ~ visit", repeated(), residual="us(visit | subject)", method="ML")
+@pytest.mark.parametrize("dispersion", [None, "~ arm"])
+def test_normalized_residuals_are_white(dispersion: str | None) -> None:
+    model = hd.fit(
+        "y ~ visit",
+        repeated(),
+        residual="us(visit | subject)",
+        dispersion=dispersion,
+        method="ML",
+    )
     e = model.residuals(kind="normalized")
     r = model.residuals()
     assert e @ e == pytest.approx(r @ np.linalg.solve(model.V, r), rel=1e-9)
+
+
+def test_effects_that_cross_subjects_have_the_modes_of_the_dense_covariance() -> None:
+    model = hd.fit(
+        "mixed ~ visit + (1 | site) + (visit | batch)", repeated(), residual=term_of("ar1")
+    )
+    Z, G, V = model.Z.toarray(), model.G.toarray(), model.V
+    r = model.estimates.response.y - model.X @ model.estimates.location.beta
+    found = model.random_effects()
+    np.testing.assert_allclose(found["mode"], G @ Z.T @ np.linalg.solve(V, r), atol=1e-9)
+    left = G - G @ Z.T @ np.linalg.solve(V, Z @ G)  # Var(b | y), all parameters known
+    np.testing.assert_allclose(found["sd"], np.sqrt(np.diag(left)), rtol=1e-8)
+    eta = model.X @ model.estimates.location.beta + Z @ np.asarray(found["mode"])
+    np.testing.assert_allclose(model.fitted, eta, atol=1e-9)

@@ -16,7 +16,7 @@ from scipy.sparse import (
     kron,
 )
 
-from henderson.arrays import Matrix
+from henderson.arrays import Matrix, Vector
 from henderson.design import ResidualDesign
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
@@ -76,8 +76,17 @@ def residual_blocks(design: ResidualDesign) -> ResidualBlocks:
     )
 
 
+def row_precisions(estimates: Estimates) -> Vector:
+    """What rows are weighted by where residuals vary together, (n,).
+
+    wᵢ exp(−2xᵢ), w precision weights and x the dispersion formula without its constant, which
+    the covariances of the residuals hold.
+    """
+    return estimates.response.size * np.exp(-2.0 * estimates.predictors["dispersion"].fixed_eta)
+
+
 def residual_whitening(estimates: Estimates) -> Whitening:
-    """R = LLᵀ of residuals that vary together, by subject; without weights."""
+    """Σ = LLᵀ of residuals that vary together, by subject; R is Σ over `row_precisions`."""
     residual = estimates.residual
     assert residual is not None
     found = residual_blocks(residual.design).factor(residual.covariances)
@@ -89,11 +98,11 @@ def residual_covariance(estimates: Estimates) -> dia_array | csr_array:
     """R, (n, n), sparse: the covariance of the response given the random effects.
 
     For a Gaussian response σ²/wᵢ, diagonal; where residuals vary together, block-diagonal over
-    subjects, the covariance over √(wᵢwⱼ). For other families the variance at the conditional
-    modes. A binomial response is the proportion of successes.
+    subjects, the covariance over the roots of `row_precisions`. For other families the variance
+    at the conditional modes. A binomial response is the proportion of successes.
     """
     if estimates.residual is not None:
-        scale = diags_array(1.0 / np.sqrt(estimates.response.size))
+        scale = diags_array(1.0 / np.sqrt(row_precisions(estimates)))
         return csr_array(scale @ residual_whitening(estimates).covariance() @ scale)
     eta = np.column_stack([each.eta for each in estimates.predictors.values()])
     variance = estimates.family.variance(eta, estimates.response.size)

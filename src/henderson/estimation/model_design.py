@@ -35,6 +35,7 @@ from henderson.formula import Formula, RandomTerm, ResidualTerm
 from henderson.likelihood.parameters import CovarianceParameters
 
 _A_FEW_ROWS = 1000
+_MOST_CROSSING = 5000  # random effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ def design_model(
     response = family.response(observed.y, observed.trials, observed.weights)
     family.check_response(response, observed.label, frame.rows.astype(np.float64))
     _refuse_constant(response, observed.label)
+    own_scale = None if asked is None else "dispersion"  # which the residuals' variances hold
     predictors = tuple(
         _predictor(
             name,
@@ -162,7 +164,7 @@ def design_model(
             added,
             chosen,
             specification.matrices,
-            absorbed=family.observes_categories and name == "location",
+            absorbed=name == ("location" if family.observes_categories else own_scale),
         )
         for name, each, added, chosen in zip(
             family.predictors, formulas, frame.offsets, structured, strict=True
@@ -177,6 +179,7 @@ def design_model(
         )
     _refuse_absorbed(location)
     if asked is not None:
+        _refuse_random_spread(predictors[1])
         residual, structure = _residual(frame, asked, location)
         return ModelDesign(
             frame, family, response, predictors, residual, (structure,) * len(residual.groups)
@@ -213,13 +216,10 @@ def _residual(
     structure = residual_structure_named(asked.structure, asked.formula.text, asked.term.start)
     timed = structure.coordinates is not None
     residual = residual_design(frame, asked, timed=timed, every_pair=asked.structure == "us")
+    crossing = 0
     for term in location.random:
         if differing_row(term.codes, residual.subject, len(residual.subjects)) is not None:
-            raise DataError(
-                f"The rows of a subject of {residual.label!r} are in several levels of "
-                f"{term.group!r}. Random terms beside residual={asked.text!r} need groups that "
-                "hold whole subjects; put what crosses them into random terms alone."
-            )
+            crossing += term.n_levels * term.n_effects
         same = term.n_levels == len(residual.subjects) and term.effects == ("(Intercept)",)
         if same and asked.structure in HOLD_A_CONSTANT:
             raise DataError(
@@ -227,7 +227,22 @@ def _residual(
                 f"rows of a subject vary together through both. Leave {term.term.text} out, or "
                 "choose a residual structure whose correlations fade, such as ar1."
             )
+    if crossing > _MOST_CROSSING:
+        raise DataError(
+            f"{crossing} random effects cross the subjects of residual={asked.text!r}, which "
+            f"is there for up to {_MOST_CROSSING}: they need a square matrix. Write the "
+            "covariance of a subject as a random term, too, such as "
+            f"{asked.structure}(0 + {asked.positions} | {residual.label})."
+        )
     return residual, structure if residual.points is None else structure.at(residual.points)
+
+
+def _refuse_random_spread(dispersion: PredictorDesign) -> None:
+    if dispersion.random:
+        raise DataError(
+            f"The dispersion has the random term {dispersion.random[0].term.text}, which is "
+            "not there beside residuals that vary together. Leave it out, or residual=."
+        )
 
 
 def _refuse_constant(response: Response, label: str) -> None:

@@ -1,14 +1,12 @@
 """Fits the linear model whose residuals vary together within subjects."""
 
-from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 
 import numpy as np
 
-from henderson.arrays import Blocks, Matrix, Vector
+from henderson.arrays import Matrix, Vector
 from henderson.design import ResidualDesign
-from henderson.equations import MixedModelEquations
 from henderson.errors import DataError
 from henderson.estimation.control import FitControl
 from henderson.estimation.fit_result import (
@@ -16,12 +14,10 @@ from henderson.estimation.fit_result import (
     PredictorFit,
     ResidualFit,
     TermFit,
-    sandwich,
 )
 from henderson.estimation.matrices import residual_blocks
-from henderson.estimation.model_design import ModelDesign, PredictorDesign
+from henderson.estimation.model_design import ModelDesign
 from henderson.likelihood.fixed_basis import FixedBasis
-from henderson.likelihood.parameters import CovarianceParameters
 from henderson.likelihood.structured_residuals import StructuredLikelihood, StructuredSolution
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
@@ -54,18 +50,22 @@ def fit_structured(
             "is left to estimate. Leave out terms, or check the response."
         )
     parameters = design.covariance_parameters()
-    equations = MixedModelEquations(design.term_matrices(dense=True), design.n, 1)
+    spread = design.predictors[1]
     likelihood = StructuredLikelihood(
-        equations,
+        design.term_matrices(dense=True),
         parameters,
         residual_blocks(residual),
         basis.Q,
         left,
         weights,
+        scales=spread.fixed.matrix,
+        log_scale=spread.offset,
         restricted=restricted,
     )
     prepared = perf_counter()
-    start = parameters.parameters_near(_first_covariances(design, residual, left))
+    covariances = _first_covariances(design, residual, left)
+    gamma_start = np.zeros(spread.fixed.matrix.shape[1])
+    start = np.concatenate([parameters.parameters_near(covariances), gamma_start])
     likelihood.start_from(start)
     search = search_by(
         likelihood,
@@ -74,24 +74,30 @@ def fit_structured(
         max_evaluations=control.max_evaluations,
         report=control.report,
     )
+    found, logs = np.split(search.parameters, [len(likelihood.parameters)])
     theta = settle(
-        likelihood.parameters, search.parameters, likelihood.smallest, likelihood.deviance_at
+        likelihood.parameters,
+        found,
+        likelihood.smallest,
+        lambda theta: likelihood.deviance_at(np.concatenate([theta, logs])),
     )
-    if not np.isfinite(likelihood.deviance_at(theta)):  # residuals of a singular covariance
-        theta = likelihood.parameters.regular(search.parameters, likelihood.smallest)
-    free = likelihood.parameters.free(theta)
+    psi = np.concatenate([theta, logs])
+    if not np.isfinite(likelihood.deviance_at(psi)):  # residuals of a singular covariance
+        theta = likelihood.parameters.regular(found, likelihood.smallest)
+        psi = np.concatenate([theta, logs])
+    free = np.concatenate([likelihood.parameters.free(theta), np.ones(len(logs), dtype=bool)])
     searched = perf_counter()
-    unchanged = np.array_equal(theta, search.parameters)
-    at = search.evaluation if unchanged else likelihood.evaluate(theta)
-    hessian = exact_hessian(likelihood.gradient, theta, at.gradient, at.hessian, free)
-    solution = likelihood.solution(theta)
+    unchanged = np.array_equal(psi, search.parameters)
+    at = search.evaluation if unchanged else likelihood.evaluate(psi)
+    hessian = exact_hessian(likelihood.gradient, psi, at.gradient, at.hessian, free)
+    solution = likelihood.solution(psi)
     return _result(
         design,
         basis,
         gamma,
         likelihood,
         solution,
-        (theta, free, hessian),
+        (psi, free, hessian),
         certificate_of=partial(
             certify,
             search,
@@ -159,30 +165,44 @@ def _result(
 ) -> FitResult:
     location, residual = design.predictors[0], design.residual
     assert residual is not None
-    theta, free, hessian = optimum
-    parameters, equations = likelihood.parameters, likelihood.equations
+    psi, free, hessian = optimum
+    parameters, count = likelihood.parameters, len(likelihood.parameters)
+    theta, logs = np.split(psi, [count])
     deviance = solution.deviance
     if likelihood.restricted:
         deviance += 2.0 * basis.log_volume
     beta = basis.coefficients(gamma + solution.beta)
     factors = parameters.factors(theta)
     natural, change = parameters.translation(theta, design.covariance_parameters())
-    terms = _terms(location, likelihood, factors, natural, solution)
+    terms = tuple(
+        TermFit(natural[at], T @ T.T, modes, covariance)
+        for at, T, modes, covariance in zip(
+            parameters.slices, factors, solution.modes, solution.mode_covariances, strict=False
+        )
+    )
     covariances = tuple(T @ T.T for T in factors[likelihood.n_terms :])
     eta = location.fixed.matrix @ beta + location.offset
-    for term, z in zip(terms, equations.terms, strict=True):
-        eta = eta + np.einsum("nk,nk->n", z.values, term.modes[z.codes])
+    for term, z in zip(terms, location.random, strict=True):
+        eta = eta + np.einsum("nk,nk->n", z.all_columns, term.modes[z.codes])
     variance = np.stack(covariances)[residual.group, residual.position, residual.position]
-    p, count = len(beta), len(theta)
-    joint = np.zeros((count, count))
+    spread = design.predictors[1]
+    joint = np.zeros((len(psi), len(psi)))
     joint[np.ix_(free, free)] = covariance_of(hessian)
-    vcov = np.zeros((p + count, p + count))
+    first = np.r_[count : len(psi), 0:count]  # γ is before θ
+    moves = np.eye(len(psi))
+    moves[len(logs) :, len(logs) :] = change
+    p = len(beta)
+    vcov = np.zeros((p + len(psi), p + len(psi)))
     vcov[:p, :p] = basis.covariance(solution.vcov)
-    vcov[p:, p:] = change @ joint @ change.T
+    vcov[p:, p:] = moves @ joint[np.ix_(first, first)] @ moves.T
     return FitResult(
         predictors=(
             PredictorFit(beta, terms, eta),
-            PredictorFit(np.empty(0), (), 0.5 * np.log(variance)),
+            PredictorFit(
+                logs,
+                (),
+                0.5 * np.log(variance) + spread.fixed.matrix @ logs + spread.offset,
+            ),
         ),
         theta=natural,
         vcov_all=vcov,
@@ -198,27 +218,4 @@ def _result(
             thetas=tuple(natural[at] for at in parameters.slices[likelihood.n_terms :]),
             covariances=covariances,
         ),
-    )
-
-
-def _terms(
-    location: PredictorDesign,
-    likelihood: StructuredLikelihood,
-    factors: Sequence[Matrix],
-    natural: Vector,
-    solution: StructuredSolution,
-) -> tuple[TermFit, ...]:
-    parameters: CovarianceParameters = likelihood.parameters
-    u = likelihood.equations.by_term([solution.u])
-    inverse: list[Blocks] = likelihood.equations.inverse_blocks()
-    return tuple(
-        TermFit(
-            theta=natural[at],
-            covariance=T @ T.T,
-            modes=u[t][:, :, 0] @ T.T,
-            mode_covariance=sandwich(T, inverse[t]),
-        )
-        for t, (T, at, _) in enumerate(
-            zip(factors, parameters.slices, location.random, strict=False)
-        )
     )

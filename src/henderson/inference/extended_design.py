@@ -134,7 +134,8 @@ def _with_subjects(
             "Keep more levels."
         )
     variance = np.stack(residual.covariances)[new.group, new.position, new.position]
-    dispersion = replace(estimates.predictors["dispersion"], eta=0.5 * np.log(variance))
+    dispersion = estimates.predictors["dispersion"]
+    dispersion = replace(dispersion, eta=0.5 * np.log(variance) + dispersion.fixed_eta)
     return replace(
         estimates,
         residual=replace(residual, design=new),

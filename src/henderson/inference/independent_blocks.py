@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.estimation.estimates import Estimates, ResidualEstimates
-from henderson.estimation.matrices import residual_blocks
+from henderson.estimation.matrices import residual_blocks, row_precisions
 from henderson.inference.expected_information import changes_of, linear_basis
 from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
@@ -61,10 +61,13 @@ class BlockSums:
         *,
         second_order: bool,
     ) -> Self:
-        """For directions (count, k, k) of each random term and each group's residuals."""
+        """For directions (count, k, k) of each random term and each group's residuals.
+
+        Before them are those of a dispersion formula beside residuals that vary together.
+        """
         X = estimates.location.fixed.matrix
         p = X.shape[1]
-        m = sum(map(len, [*of_terms, *of_residuals]))
+        m = sum(map(len, [*of_terms, *of_residuals])) + _spread(estimates).shape[1]
         blocks = list(_blocks(estimates, of_terms, of_residuals))
         information = np.zeros((p, p))
         for block in blocks:
@@ -133,7 +136,7 @@ def _residuals_are_regular(estimates: Estimates, residual: ResidualEstimates) ->
     whitening = blocks.factor(residual.covariances)
     if whitening is None:
         return False
-    d, extra = residual.design, _of_effects(estimates) * estimates.response.size
+    d, extra = residual.design, _of_effects(estimates) * row_precisions(estimates)
     V = np.stack(residual.covariances)[d.group, d.position, d.position] + extra
     for batch, inverse in zip(blocks.batches, whitening.inverses, strict=True):
         left = 1.0 / np.sum(inverse**2, axis=1)[batch.pattern]
@@ -185,9 +188,23 @@ def _by_group(residual: ResidualEstimates, directions: Callable[..., Blocks]) ->
     ]
 
 
+def _spread(estimates: Estimates) -> Matrix:
+    """D of a dispersion formula beside residuals that vary together, (n, number of γ)."""
+    n = estimates.response.y.size
+    no = np.empty((n, 0))
+    return no if estimates.residual is None else estimates.predictors["dispersion"].fixed.matrix
+
+
 def _variance(estimates: Estimates) -> float:
     """σ² of a linear model."""
     return float(np.exp(2.0 * estimates.predictors["dispersion"].beta[0]))
+
+
+def _precisions(estimates: Estimates) -> Vector:
+    """What rows are weighted by, (n,)."""
+    if estimates.residual is None:
+        return estimates.response.size
+    return row_precisions(estimates)
 
 
 def _subjects(estimates: Estimates) -> np.ndarray:
@@ -210,14 +227,15 @@ def _blocks(
         covariances = residual.covariances
     subjects = _subjects(estimates)
     Z = [term.design.all_columns for term in terms]
-    weight = np.sqrt(estimates.response.size)
+    weight = np.sqrt(_precisions(estimates))
     block_of = _independent(estimates)
     order = np.argsort(block_of, kind="stable")
     none = np.empty((0, 0, 0))
     by_term = of_terms or [none] * len(terms)
     by_group = of_residuals or [none] * len(covariances)
-    counts = [len(each) for each in (*by_term, *by_group)]
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(int)
+    D = _spread(estimates) if of_terms or of_residuals else np.empty((n, 0))
+    counts = [D.shape[1], *(len(each) for each in (*by_term, *by_group))]
+    starts = np.cumsum(counts).astype(int)
     for rows in np.split(order, np.cumsum(np.bincount(block_of))[:-1]):
         m = len(rows)
         V, changes = np.zeros((m, m)), np.zeros((starts[-1], m, m))
@@ -227,18 +245,19 @@ def _blocks(
             V += same * (own @ term.covariance @ own.T)
             if len(by_term[t]):
                 changes[starts[t] : starts[t + 1]] = same * (own @ by_term[t] @ own.T)
-        at, subject = position[rows], subjects[rows]
-        scale = np.where(subject[:, None] == subject[None, :], 1.0, 0.0)
-        scale /= np.outer(weight[rows], weight[rows])
-        for h, (sigma, D) in enumerate(zip(covariances, by_group, strict=True)):
+        at, subject, x = position[rows], subjects[rows], D[rows].T
+        scale = (subject[:, None] == subject) / np.outer(weight[rows], weight[rows])
+        for h, (sigma, moved) in enumerate(zip(covariances, by_group, strict=True)):
             inside = group[rows] == h
             if not inside.any():
                 continue
             held = scale * np.outer(inside, inside)
-            V += held * sigma[np.ix_(at, at)]
-            if len(D):
+            R = held * sigma[np.ix_(at, at)]
+            V += R
+            changes[: starts[0]] += (x[:, :, None] + x[:, None, :]) * R
+            if len(moved):
                 first = starts[len(terms) + h]
-                changes[first : first + len(D)] = held * D[:, at[:, None], at[None, :]]
+                changes[first : first + len(moved)] = held * moved[:, at[:, None], at[None, :]]
         yield _Block(rows, np.linalg.cholesky(V), changes)
 
 

@@ -58,6 +58,10 @@ class ResidualBlocks:
             batches.append(_Batch(rows, pattern.ravel(), distinct[:, 1:], distinct[:, 0]))
         return cls(n, k, int(group.max(initial=0)) + 1, tuple(batches))
 
+    def are_crossed_by(self, codes: Indices) -> bool:
+        """Whether rows of a subject are in several levels, `codes` (n,)."""
+        return any(np.any(codes[b.rows] != codes[b.rows[:, :1]]) for b in self.batches)
+
     def factor(self, covariances: Sequence[Matrix]) -> "Whitening | None":
         """L⁻¹ of every block; None where a Σ is not positive definite."""
         sigma = np.stack(covariances)
@@ -117,6 +121,10 @@ class Whitening:
         """Lx of every subject, (n, m): of covariance R where that of x is I."""
         return self._map(self.factors, x)
 
+    def colour_transposed(self, x: Matrix) -> Matrix:
+        """Lᵀx of every subject, (n, m)."""
+        return self._map([L.transpose(0, 2, 1) for L in self.factors], x)
+
     def covariance(self) -> csr_array:
         """R, (n, n), sparse."""
         rows, columns, values = [], [], []
@@ -133,6 +141,19 @@ class Whitening:
         out = np.empty_like(x)
         for batch, each in zip(self.blocks.batches, matrices, strict=True):
             out[batch.rows] = each[batch.pattern] @ x[batch.rows]
+        return out
+
+    def by_row_scale(self, middle: Sequence[Blocks]) -> Vector:
+        """2 diag(L⁻ᵀMLᵀ), (n,): d/dx of tr(Ml⁻¹∂RL⁻ᵀ) where row i of R and column i grow by eˣ.
+
+        `middle` are the M by batch, (m, size, size).
+        """
+        out = np.empty(self.blocks.n)
+        for batch, L, inverse, M in zip(
+            self.blocks.batches, self.factors, self.inverses, middle, strict=True
+        ):
+            left = inverse.transpose(0, 2, 1)[batch.pattern] @ M
+            out[batch.rows] = 2.0 * np.sum(left * L[batch.pattern], axis=2)
         return out
 
     def by_covariance(self, middle: Sequence[Blocks]) -> Blocks:

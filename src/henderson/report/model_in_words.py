@@ -57,9 +57,10 @@ def sentences(estimates: Estimates) -> Iterator[str]:
 
 
 def _other_formulas(estimates: Estimates) -> Iterator[tuple[str, Formula]]:
-    """Those asked for; a structure of the residuals stands in for that of the dispersion."""
-    if estimates.residual is None:
-        yield from estimates.specification.others.items()
+    """Those asked for, with columns of their own."""
+    for name, formula in estimates.specification.others.items():
+        if estimates.predictors[name].fixed.names or estimates.predictors[name].terms:
+            yield name, formula
 
 
 def random_sentences(estimates: Estimates) -> Iterator[str]:

@@ -55,7 +55,7 @@ def summarize(estimates: Estimates) -> Summary:
         *(
             fixed_section(estimates, name, predictor)
             for name, predictor in estimates.predictors.items()
-            if name == "location" or predictor.beta.size > 1
+            if name == "location" or predictor.fixed.names not in ((), ("(Intercept)",))
         ),
         convergence_section(estimates),
     ]
@@ -94,7 +94,9 @@ def residual_lines(estimates: Estimates) -> list[str]:
     asked = estimates.specification.residual
     if asked is None or estimates.residual is None:
         return []
-    return [f"Residual: {asked.text}, {estimates.residual.structures[0].description}"]
+    spread = estimates.predictors["dispersion"]
+    times = ", times exp(dispersion)" if spread.fixed.names or spread.offset.any() else ""
+    return [f"Residual: {asked.text}, {estimates.residual.structures[0].description}{times}"]
 
 
 def title(estimates: Estimates) -> str:
