@@ -68,17 +68,15 @@ template <class Of> void Laplace::back_solve(int m, Of of) {
     for_each_part(parts_.size(), [&](size_t i) { parts_[i].equations->backward(of(i), m); });
 }
 
-// out (q, m) += Z'v, where each(row, i, to) writes v of the random predictor i.
-template <class Each> void Laplace::add_random(size_t part, int m, double* out, Each each) const {
+// out (q,) += Z't, of the random predictors.
+void Laplace::add_Z_transpose_t(size_t part, double* out) const {
     const Equations& e = *parts_[part].equations;
-    Doubles v(size_t(std::min(block, e.n)) * R_ * m);
-    for (int64_t first = 0; first < e.n; first += block) {
-        const int64_t last = std::min(first + block, e.n);
-        double* to = v.data();
-        for (int64_t row = first; row < last; ++row)
-            for (int i = 0; i < R_; ++i, to += m) each(row, i, to);
-        e.z_transpose_times(v.data(), m, out, first, last);
-    }
+    const Doubles& t = scratch_[part].t;
+    if (R_ == K_) return e.z_transpose_times(t.data(), 1, out);
+    Doubles of_random(e.n * R_);
+    for (int64_t row = 0; row < e.n; ++row)
+        for (int i = 0; i < R_; ++i) of_random[row * R_ + i] = t[row * K_ + random_[i]];
+    e.z_transpose_times(of_random.data(), 1, out);
 }
 
 // out (P,) += X'v of all predictors, v (n, K); by blocks, so that the error does not grow with n.
@@ -184,9 +182,7 @@ void Laplace::gradient(const QuadratureSums* quadrature, double* by_template, do
         Doubles score(e.q), pulled(e.q);
         for (int j = 0; j < rows; ++j) score[j] = part.sums[size_t(j) * m + P_];
         if (!quadrature) pulled = score;
-        add_random(i, 1, pulled.data(), [&](int64_t row, int r, double* to) {
-            *to = s.t[row * K_ + random_[r]];
-        });
+        add_Z_transpose_t(i, pulled.data());
         e.outer_sums(pulled.data(), part.u, 1, s.by_template.data());
         for (double& each : score) each = -each;
         e.outer_sums(score.data(), s.alpha.data(), 1, s.by_template.data());
@@ -277,9 +273,7 @@ void Laplace::find_alpha(const double* mode_score) {
         const Equations& e = *parts_[i].equations;
         Scratch& s = scratch_[i];
         Doubles pull(e.q);
-        add_random(i, 1, pull.data(), [&](int64_t row, int r, double* to) {
-            *to = s.t[row * K_ + random_[r]];
-        });
+        add_Z_transpose_t(i, pull.data());
         s.alpha.resize(e.q);
         e.apply_templates(templates_, pull.data(), 1, true, s.alpha.data());
         if (mode_score)

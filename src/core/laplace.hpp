@@ -68,7 +68,7 @@ class Laplace {
     template <class Of> void back_solve(int m, Of of);
     int counted(size_t part) const;  // rows of a replicated vector, its tail with the first part
     int templates_size() const;
-    template <class Each> void add_random(size_t part, int m, double* out, Each each) const;
+    void add_Z_transpose_t(size_t part, double* out) const;
     void add_X_transpose(size_t part, const double* v, double* out) const;
     void invert_border(double* by_template);
     void third_derivatives(size_t part, const double* leverages);

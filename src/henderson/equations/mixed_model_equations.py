@@ -493,6 +493,8 @@ class MixedModelEquations:
             return out
 
         ordered = np.sum(self.executor.map(one, self.parts), axis=0)
+        if self._is_ordered:
+            return ordered
         place = np.array(
             [i for t in self.order for i in range(starts[t], starts[t + 1])], dtype=np.intp
         )
