@@ -503,7 +503,7 @@ class FittedModel:
         )
 
     def plot_residuals(
-        self, against: str | None = None, *, kind: ResidualKind = "pearson"
+        self, against: str | None = None, *, kind: ResidualKind = "normalized"
     ) -> "Figure":
         """Residuals: level, even and normal? See `plots.plot_residuals`."""
         return plot_residuals(self.estimates, against, kind=kind)

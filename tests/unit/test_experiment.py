@@ -336,9 +336,36 @@ def test_repeated_measures_have_an_effect_of_the_animal_and_an_alternative() -> 
     )
     assert found.formula == "dry_matter_perc ~ Trt * Day + (1 | Room/Pen/Pig)"
     assert found.design == "randomised complete blocks, repeated measures over Day"
-    assert [formula for formula, _ in found.alternatives] == [
-        "dry_matter_perc ~ Trt * Day + (1 | Room/Pen) + ar1(0 + Day | Pig)"
+    assert [str(each) for each in found.alternatives] == [
+        "dry_matter_perc ~ Trt * Day + (1 | Room/Pen) + ou(0 + Day | Pig)",
+        'dry_matter_perc ~ Trt * Day + (1 | Room/Pen), residual="us(Day | Pig)"',
     ]
+    assert "not equally spaced" in found.alternatives[0].reason
+
+
+@pytest.mark.parametrize(
+    ("days", "effects", "residual"),
+    [
+        ([1, 2, 3], "ar1(0 + factor(day) | pig)", "us(day | pig)"),
+        ([1, 2, 4], "ou(0 + day | pig)", "us(day | pig)"),
+        (list(range(9)), "ar1(0 + factor(day) | pig)", "ar1(day | pig)"),
+        ([0, 1, 2, 3, 5, 8, 13], "ou(0 + day | pig)", "ou(day | pig)"),
+        (["early", "late", "mid"], "ar1(0 + day | pig)", "us(day | pig)"),
+    ],
+)
+def test_structures_in_time_suit_the_spacing_and_fit(
+    days: list[int] | list[str], effects: str, residual: str
+) -> None:
+    table = grid(pig=24, day=len(days))
+    table["day"] = np.array(days)[table["day"] - table["day"].min()]
+    table["trt"] = table["pig"] % 2
+    table["y"] = np.random.default_rng(3).normal(size=len(table["pig"]))
+    found = hd.suggest_model(table, "y", treatments="trt", units="pig", time="day")
+    by_effects, by_residuals = found.alternatives
+    assert by_effects.formula.endswith(f" + {effects}")
+    assert by_residuals.residual == residual
+    model = hd.fit(by_residuals.formula, table, residual=by_residuals.residual)
+    assert model.estimates.residual is not None
 
 
 def test_subsamples_are_the_residual_of_their_unit() -> None:

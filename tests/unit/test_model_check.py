@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from numpy.testing import assert_allclose
 
 import henderson as hd
 from henderson.diagnostics import ModelCheck
+from henderson.diagnostics.collinearity import inflation
 
 
 def counts(zeros: float = 0.0) -> pd.DataFrame:
@@ -70,6 +72,28 @@ def test_two_covariates_that_say_the_same_are_a_problem() -> None:
     data["z"] = data["x"] + 0.01 * np.random.default_rng(1).normal(size=len(data))
     found = hd.fit("y ~ x + z + (1 | g)", data, family="poisson").check(n=0)
     assert "collinearity" in problems(found)
+
+
+def test_an_interaction_is_not_collinear_with_what_it_is_of() -> None:
+    data = counts()
+    data["x"] += 20.0  # far from its origin
+    data["f"] = np.where(np.arange(len(data)) % 11 == 0, "rare", "usual")
+    model = hd.fit("y ~ x * f + (1 | g)", data, family="poisson")
+    assert hd.vif(model)["se_factor"].max() > 3.0
+    assert "collinearity" not in problems(model.check(n=0))
+    data["z"] = data["x"] + 0.01 * np.random.default_rng(1).normal(size=len(data))
+    same = hd.fit("y ~ x * f + z + (1 | g)", data, family="poisson").check(n=0)
+    assert "collinearity" in problems(same)
+
+
+def test_the_inflation_of_a_main_effect_is_that_of_the_model_of_main_effects() -> None:
+    data = counts()
+    data["y"] = data["x"] + np.random.default_rng(1).normal(size=len(data))
+    data["f"] = np.where(data["x"] + np.sin(np.arange(len(data))) > 0.3, "b", "a")
+    names, _, factors = inflation(hd.fit("y ~ x * f", data).estimates, marginal=True)
+    main = hd.vif(hd.fit("y ~ x + f", data))
+    assert names == ["x", "f", "x:f"]
+    assert_allclose(factors, [*main["gvif"], 1.0], rtol=1e-6)
 
 
 def test_a_group_that_moves_everything_is_a_problem() -> None:

@@ -198,6 +198,18 @@ def test_residuals_are_drawn_three_ways(sleep: hd.FittedModel) -> None:
     assert_allclose(np.sort(points_of(right.lines[1])[1]), points_of(right.lines[1])[1])
 
 
+def test_residuals_that_vary_together_are_drawn_without_their_correlation() -> None:
+    trial = hd.datasets.load("trial")
+    model = hd.fit("change ~ arm * factor(week)", trial, residual="us(week | patient)")
+    drawn = hd.plots.residual_points(model)["residual"]
+    assert_allclose(drawn, model.residuals(kind="normalized"))
+    assert_allclose(np.std(drawn), 1.0, atol=0.05)
+    left = model.plot_residuals().axes[0]
+    assert left.get_ylabel() == "Normalized residual"
+    raw = hd.plots.residual_points(model, kind="pearson")["residual"]
+    assert np.abs(drawn - raw).max() > 1.0
+
+
 def test_residuals_against_a_factor_are_boxes(sleep: hd.FittedModel) -> None:
     (ax,) = sleep.plot_residuals("Subject").axes
     assert len(ax.get_xticks()) == 18

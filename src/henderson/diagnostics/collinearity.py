@@ -11,7 +11,7 @@ Source: Fox & Monette (1992), J. Am. Stat. Assoc. 87(417), 178–183.
 import numpy as np
 from numpy.typing import NDArray
 
-from henderson.arrays import Vector
+from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.prediction_error import coefficients_of
@@ -72,22 +72,46 @@ def vif(model: Fitted | Estimates, *, component: str = "location") -> NativeTabl
 
 
 def inflation(
-    estimates: Estimates, component: str = "location"
+    estimates: Estimates, component: str = "location", *, marginal: bool = False
 ) -> tuple[list[str], NDArray[np.intp], Vector]:
-    """Terms but the intercept, their numbers of coefficients, and their GVIF."""
+    """Terms but the intercept, their numbers of coefficients, and their GVIF.
+
+    `marginal`: each term without those that contain it, and only against those that it neither
+    contains nor is in, with what it contains held in the model. So a main effect is not blamed
+    for its interactions, whose correlation with it depends on the coding and the origin.
+    """
     fixed = estimates.predictors[component].fixed
     own = coefficients_of(estimates, component)
-    slopes = np.array([fixed.terms[t] != "(Intercept)" for t in fixed.assign], dtype=bool)
-    V = estimates.vcov[own, own][np.ix_(slopes, slopes)]
+    V = estimates.vcov[own, own]
     sd = np.sqrt(np.diag(V))
-    R = V / np.outer(sd, sd)
-    assign = fixed.assign[slopes]
-    found = np.unique(assign)
-    log_all = np.linalg.slogdet(R)[1]
-    factors = np.empty(len(found))
+    V = V / np.outer(sd, sd)
+    slopes = np.array([fixed.terms[t] != "(Intercept)" for t in fixed.assign], dtype=bool)
+    found = np.unique(fixed.assign[slopes])
+    names = [fixed.terms[t] for t in found]
+    parts = [frozenset(name.split(":")) for name in names]
+    factors = np.ones(len(found))
     for i, term in enumerate(found):
-        here = assign == term
-        inside = np.linalg.slogdet(R[np.ix_(here, here)])[1]
-        outside = np.linalg.slogdet(R[np.ix_(~here, ~here)])[1]
-        factors[i] = np.exp(inside + outside - log_all)
-    return [fixed.terms[t] for t in found], np.bincount(assign)[found], factors
+        here, others, kept = fixed.assign == term, slopes & (fixed.assign != term), V
+        if marginal:
+            above = np.isin(fixed.assign, found[[parts[i] < other for other in parts]])
+            below = np.isin(fixed.assign, found[[other < parts[i] for other in parts]])
+            others &= ~above & ~below
+            kept = _without(V, above)
+        if others.any():
+            factors[i] = _gvif(kept, here, others)
+    return names, np.bincount(fixed.assign)[found], factors
+
+
+def _gvif(V: Matrix, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
+    """det V₁ det V₂ / det V₁₂, in which the scales of coefficients cancel."""
+    both = one | two
+    logs = [np.linalg.slogdet(V[np.ix_(part, part)])[1] for part in (one, two, both)]
+    return float(np.exp(logs[0] + logs[1] - logs[2]))
+
+
+def _without(V: Matrix, left_out: NDArray[np.bool_]) -> Matrix:
+    """The covariance of coefficients where those left out are known to be 0; others' rows."""
+    if not left_out.any():
+        return V
+    across = V[:, left_out]
+    return V - across @ np.linalg.solve(V[np.ix_(left_out, left_out)], across.T)

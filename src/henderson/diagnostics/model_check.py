@@ -129,7 +129,8 @@ def check(
     Notes
     -----
     Looked at: the search and its boundaries; rows and columns left out; levels of grouping
-    factors; separation; collinearity (√5 and √10 times the standard errors are the limits);
+    factors; separation; collinearity of terms
+    of which neither contains the other (√5 and √10 times the standard errors are the limits);
     Pearson's dispersion of families without a dispersion parameter; simulated residuals at 5 %;
     and Cook's distance by levels of the grouping factors with up to 300 levels, worth a note
     from 0.5 and a problem from 1. Some tests out of many fail by chance: read the sentences.
@@ -210,7 +211,7 @@ def _coefficients(estimates: Estimates) -> Iterator[Finding]:
         )
     if len(set(estimates.location.fixed.assign.tolist())) < 3:
         return
-    terms, df, factors = inflation(estimates)
+    terms, df, factors = inflation(estimates, marginal=True)
     wider = factors ** (0.5 / df)
     worst = int(np.argmax(wider))
     verdict: Verdict = "fine"
@@ -221,7 +222,7 @@ def _coefficients(estimates: Estimates) -> Iterator[Finding]:
         verdict,
         f"the intervals of {terms[worst]} are {wider[worst]:.3g} times as wide as without its "
         "correlation with other terms" + (", the most of all." if len(terms) > 1 else "."),
-        "Center covariates in interactions; of variables that say the same, keep one.",
+        "Of variables that say the same, keep one.",
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from henderson.drawing.style import ACCENT, GUIDE, INK, TIME, new_figure
+from henderson.drawing.table_columns import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +118,7 @@ def _draw_box(box: Box, at: tuple[float, float], ax: Axes) -> None:
     if not known:
         return
     share = "" if np.isnan(box.share) else f" ({box.share:.0%})"
-    text = f"variance {box.variance:.3g}{share}"
+    text = f"variance {short(box.variance)}{share}"
     ax.text(at[0], y + 0.13, text, ha="center", va="bottom", fontsize="small", zorder=4)
     if not np.isnan(box.share):
         whole = BOX[0] - 0.3

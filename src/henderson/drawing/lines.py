@@ -300,9 +300,9 @@ def draw_variogram(table: Drawable, *, title: str = "", ax: Axes | None = None) 
     size = 12.0 + 60.0 * columns["pairs"] / columns["pairs"].max()
     ax.plot(columns["distance"], columns["semivariance"], color=INK, linewidth=1.0)
     ax.scatter(columns["distance"], columns["semivariance"], s=size, color=INK)
-    ax.margins(y=0.15)
+    top = max(columns["variance"][0], columns["semivariance"].max())
     ax.set(xlabel="Distance", ylabel="Semivariance of residuals", title=title)
-    ax.set_ylim(bottom=0.0)
+    ax.set(xlim=(0.0, 1.1 * columns["distance"].max()), ylim=(0.0, 1.15 * top))
     return ax
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from henderson.arrays import Vector
 from henderson.drawing.style import ACCENT, GUIDE, INK
+from henderson.drawing.table_columns import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,13 +116,13 @@ def _notes(found: Cascade, steps: Sequence[Step]) -> Iterator[str]:
     """What stands to the right of each step."""
     several = sum(step.variance > 0.0 for step in steps) > 1
     for step in steps:
-        mean = "" if found.on_one_scale else f", mean response {step.mean:.3g}"
+        mean = "" if found.on_one_scale else f", mean response {short(step.mean)}"
         if np.isnan(step.variance):
             yield _signed(f"{step.end:.4g}{mean}")
             continue
         share = f" ({step.share:.0%})" if several else ""
         moved = f"{step.effect:+.3g} to {step.end:.4g}{mean}"
-        yield _signed(f"{moved}\nvariance {step.variance:.3g}{share}")
+        yield _signed(f"{moved}\nvariance {short(step.variance)}{share}")
 
 
 def _signed(text: str) -> str:
@@ -152,7 +153,7 @@ def draw_observation(found: Cascade, ax: "Axes") -> "Axes":
         1.02,
         0.4,
         _signed(
-            f"{step.label}\nmean {step.start:.3g}, variance {step.variance:.3g}\n"
+            f"{step.label}\nmean {short(step.start)}, variance {short(step.variance)}\n"
             f"{step.effect:+.3g} to {step.end:.4g}"
         ),
         transform=ax.transAxes,

@@ -39,6 +39,11 @@ def as_text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def short(value: float) -> str:
+    """A number of three digits, or more before the point; no exponent up to ten million."""
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.3g}"
+
+
 def is_numeric(column: NDArray[Any]) -> bool:
     """Whether a column has a numeric axis."""
     return column.dtype.kind in "iuf"

@@ -11,15 +11,33 @@ Design of Comparative Experiments.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import final
+from textwrap import fill
+from typing import NamedTuple, final
+
+import numpy as np
 
 from henderson.design.columns import Table, open_table
 from henderson.design.factors import Factor
 from henderson.design.model_frame import read_column
 from henderson.errors import ModelError
 from henderson.experiment.reading import Names, describe_design
-from henderson.experiment.record import Experiment, Treatment, Unit, between, bullet
+from henderson.experiment.record import WIDTH, Experiment, Treatment, Unit, between, bullet
 from henderson.formula.syntax_tree import quoted
+
+_MOST_TIMES = 6  # to have a variance each and a covariance a pair
+_EVEN = 1e-6  # of the mean gap between times
+
+
+class Alternative(NamedTuple):
+    """A formula to compare with, why, and the `residual=` of the fit where it has one."""
+
+    formula: str
+    reason: str
+    residual: str | None = None
+
+    def __str__(self) -> str:
+        residual = f', residual="{self.residual}"' if self.residual else ""
+        return f"{self.formula}{residual}"
 
 
 @final
@@ -27,13 +45,13 @@ from henderson.formula.syntax_tree import quoted
 class Suggestion:
     """A proposed formula with the name of the design and the reasons; prints as text.
 
-    `alternatives` are formulas worth comparing it with, each with its reason.
+    `alternatives` are models worth comparing it with, each with its reason.
     """
 
     formula: str
     design: str
     reasons: tuple[str, ...]
-    alternatives: tuple[tuple[str, str], ...]
+    alternatives: tuple[Alternative, ...]
     experiment: Experiment
 
     def __str__(self) -> str:
@@ -41,8 +59,11 @@ class Suggestion:
         lines += [bullet(reason) for reason in self.reasons]
         if self.alternatives:
             lines += ["", "To compare with"]
-            for formula, reason in self.alternatives:
-                lines += [f"  {formula}", f"    {reason}"]
+            for each in self.alternatives:
+                reason = fill(
+                    each.reason, WIDTH, initial_indent="    ", subsequent_indent="    "
+                )
+                lines += [f"  {each}", reason]
         if self.experiment.warnings:
             lines += ["", "Warnings", *(bullet(str(e)) for e in self.experiment.warnings)]
         return "\n".join(lines)
@@ -137,7 +158,7 @@ def suggest_model(
         formula=formula,
         design=_design(found, kept),
         reasons=tuple(_reasons(found, kept, renumbered, spelled)),
-        alternatives=tuple(_alternatives(found, kept, formula, spelled)),
+        alternatives=tuple(_alternatives(table, found, kept, formula)),
         experiment=found,
     )
 
@@ -276,20 +297,49 @@ def _unit_reason(unit: Unit, has_effect: bool) -> str:
 
 
 def _alternatives(
-    found: Experiment, kept: Sequence[Unit], formula: str, spelled: dict[str, str]
-) -> Iterator[tuple[str, str]]:
+    table: Table, found: Experiment, kept: Sequence[Unit], formula: str
+) -> Iterator[Alternative]:
+    """Repeated measures that are not all equally alike: by random effects and by residuals."""
     time, repeated = found.time, found.repeated
     unit = next((u for u in kept if repeated is not None and u.name == repeated.unit), None)
     if time is None or unit is None or time.levels < 3:
         return
-    text = spelled.get(time.name, quoted(time.name))
-    others = [each for each in kept if each is not unit]
-    if not text.startswith("factor("):
-        text = quoted(time.name)
+    numeric, even = _spacing(table, time.name)
     within = ":".join(map(quoted, unit.columns))
-    fixed = formula.partition(" + (1 |")[0]
-    terms = [*_random_terms(others), f"ar1(0 + {text} | {within})"]
-    yield (
-        " + ".join([fixed, *terms]),
-        f"measures of a {unit.name} that are closer in time may be more alike",
+    left = " + ".join(
+        [formula.partition(" + (1 |")[0], *_random_terms([u for u in kept if u is not unit])]
     )
+    column = quoted(time.name)
+    structure, effects = ("ar1", column) if even else ("ou", column)
+    if even and numeric:
+        effects = f"factor({column})"
+    steps = "equal steps" if even else "times that are not equally spaced, by their distance"
+    yield Alternative(
+        f"{left} + {structure}(0 + {effects} | {within})",
+        f"measures of a {unit.name} that are closer in time may be more alike; {structure} is "
+        f"for {steps}",
+    )
+    few = time.levels <= _MOST_TIMES and unit.levels >= time.levels * (time.levels + 1)
+    yield Alternative(
+        left,
+        f"rows of a {unit.name} vary together in place of its random effect, "
+        + ("each pair of times in its own way" if few else "less the longer the time between")
+        + ": the marginal model, for a Gaussian response",
+        f"{'us' if few else structure}({column} | {within})",
+    )
+
+
+def _spacing(table: Table, name: str) -> tuple[bool, bool]:
+    """Whether a time is a column of numbers, and whether its values are equally spaced.
+
+    Levels that do not read as numbers count as steps.
+    """
+    times = read_column(table, name, name)
+    try:
+        values = np.unique(
+            [float(level) for level in times.levels] if isinstance(times, Factor) else times
+        )
+    except ValueError:
+        return False, True
+    gaps = np.diff(values[np.isfinite(values)])
+    return not isinstance(times, Factor), bool(np.ptp(gaps) <= _EVEN * gaps.mean())

@@ -12,6 +12,7 @@ from henderson.families.from_counts import FromCounts
 from henderson.families.response import Response
 from henderson.families.support import require
 
+_DRAWS = 20
 _ONE_ONLY = 1e-12  # probability of a count above 0 below which it is 1
 
 
@@ -78,7 +79,16 @@ class Truncated(FromCounts):
         )
 
     def simulate(self, size: Vector, eta: Matrix, rng: np.random.Generator) -> Vector:
-        return self.quantile(rng.random(len(eta)), size, eta)
+        """Counts drawn again where they are 0; what is 0 nearly always, from its quantiles."""
+        y = self.base.simulate(size, eta, rng)
+        for _ in range(_DRAWS):
+            zero = np.flatnonzero(y == 0.0)
+            if not zero.size:
+                return y
+            y[zero] = self.base.simulate(size[zero], eta[zero], rng)
+        zero = np.flatnonzero(y == 0.0)
+        y[zero] = self.quantile(rng.random(zero.size), size[zero], eta[zero])
+        return y
 
     def unit_deviance(self, response: Response, eta: Matrix) -> Vector:
         """2 [log f(y | best μ) − log f(y | μ)] at the given dispersion."""

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_KINDS = ("pearson", "deviance", "response")
+_KINDS = ("normalized", "pearson", "deviance", "response")
 
 
 def residual_points(
     model: Fitted | Estimates,
     against: str = "fitted",
     *,
-    kind: ResidualKind = "pearson",
+    kind: ResidualKind = "normalized",
 ) -> NativeTable:
     """Residuals at the conditional modes and what they are plotted against.
 
@@ -38,7 +38,9 @@ def residual_points(
     against
         "fitted" for the fitted means, or a variable of the model.
     kind
-        "pearson", "deviance" or "response", as in `prediction.residuals`.
+        "normalized", "pearson", "deviance" or "response", as in `prediction.residuals`:
+        "normalized" have unit variance and no correlation where residuals vary together, too,
+        and are those of Pearson elsewhere.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def residual_points(
 
 
 def residual_quantiles(
-    model: Fitted | Estimates, *, kind: ResidualKind = "pearson"
+    model: Fitted | Estimates, *, kind: ResidualKind = "normalized"
 ) -> NativeTable:
     """Ordered residuals, over their standard deviation, beside normal quantiles.
 
@@ -77,7 +79,7 @@ def residual_quantiles(
     model
         A fitted model.
     kind
-        "pearson", "deviance" or "response".
+        "normalized", "pearson", "deviance" or "response".
 
     Returns
     -------
@@ -111,7 +113,7 @@ def plot_residuals(
     model: Fitted | Estimates,
     against: str | None = None,
     *,
-    kind: ResidualKind = "pearson",
+    kind: ResidualKind = "normalized",
 ) -> "Figure":
     """Residuals at the conditional modes: should be level, of one spread, and normal.
 
@@ -123,7 +125,7 @@ def plot_residuals(
         "fitted" or a variable of the model. None: three panels, against the fitted values,
         their size against the fitted values (scale and location), and their quantiles.
     kind
-        "pearson", "deviance" or "response".
+        "normalized", "pearson", "deviance" or "response".
 
     Returns
     -------
@@ -147,6 +149,9 @@ def plot_residuals(
     3
     """
     estimates = estimates_of(model)
+    check_choice("kind", kind, _KINDS)
+    if kind == "normalized" and estimates.residual is None:
+        kind = "pearson"  # the same, by the name people know
     if against is not None:
         figure, (ax,) = new_axes()
         _draw_against(residual_points(estimates, against, kind=kind), against, kind, ax)
