@@ -1,6 +1,6 @@
 """Linear and generalized linear mixed models: fit, check, test, compare, report."""
 
-from henderson import datasets, families, plots
+from henderson import datasets, families, plots, priors
 from henderson.diagnostics import check, influence, separated, suggest_family, vif
 from henderson.errors import (
     DataError,
@@ -45,6 +45,7 @@ __all__ = [
     "plot_design",
     "plots",
     "power",
+    "priors",
     "separated",
     "simulate_residuals",
     "stated_model",

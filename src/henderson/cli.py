@@ -91,6 +91,12 @@ ZeroText = Annotated[
 ResidualText = Annotated[
     str | None, typer.Option(help='How residuals vary together: "us(visit | subject)".')
 ]
+PriorTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prior", help='Such as "fixed=normal(0, 2.5)", "sd(herd)=gamma(2, 0)"; repeatedly.'
+    ),
+]
 MeanSpecs = Annotated[
     list[str] | None,
     typer.Option(help='Marginal means with letters: "gen | nitro". May be repeated.'),
@@ -111,6 +117,7 @@ def fit_command(  # noqa: PLR0917
     dispersion: DispersionText = None,
     zero_inflation: ZeroText = None,
     residual: ResidualText = None,
+    prior: PriorTexts = None,
     means: MeanSpecs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, not text.")] = False,
     output: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
@@ -129,6 +136,7 @@ def fit_command(  # noqa: PLR0917
         residual=residual,
         quadrature=quadrature,
         contrasts=parse_contrasts(contrasts or []),
+        priors=parse_priors(prior or []),
     )
     write(written(model, means or [], as_json=as_json), output)
     refuse_unless_converged(model)
@@ -148,6 +156,7 @@ def report_command(  # noqa: PLR0917
     dispersion: DispersionText = None,
     zero_inflation: ZeroText = None,
     residual: ResidualText = None,
+    prior: PriorTexts = None,
     means: MeanSpecs = None,
     title: Annotated[str | None, typer.Option(help="Of the report.")] = None,
     seed: Annotated[int, typer.Option(help="For the simulated residuals.")] = 1,
@@ -167,6 +176,7 @@ def report_command(  # noqa: PLR0917
         residual=residual,
         quadrature=quadrature,
         contrasts=parse_contrasts(contrasts or []),
+        priors=parse_priors(prior or []),
     )
     with shown_at_work("Writing"):
         path = model.report(output, means=means, title=title, source=str(data), rng=seed)
@@ -251,6 +261,22 @@ def parse_contrasts(options: list[str]) -> str | dict[str, str] | None:
                 "factors, or --contrasts FACTOR=KIND, such as variety=sum, for each."
             )
     return {factor: kind for factor, _, kind in pairs}
+
+
+def parse_priors(options: list[str]) -> dict[str, str] | None:
+    """``["fixed=normal(0, 2.5)"]`` as ``{"fixed": "normal(0, 2.5)"}``."""
+    found = {}
+    for option in options:
+        target, equals, prior = option.partition("=")
+        if not equals or not target.strip() or not prior.strip():
+            raise ModelError(
+                f"--prior {option!r} cannot be read. Write --prior TARGET=PRIOR, such as "
+                '--prior "fixed=normal(0, 2.5)", for each.'
+            )
+        if target.strip() in found:
+            raise ModelError(f"--prior {target.strip()} is given twice. Give it once.")
+        found[target.strip()] = prior.strip()
+    return found or None
 
 
 @contextmanager

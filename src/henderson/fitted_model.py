@@ -322,8 +322,13 @@ class FittedModel:
 
     @property
     def llf(self) -> float:
-        """The log-likelihood; the restricted one after REML."""
+        """The log-likelihood; the restricted one after REML; priors are not in it."""
         return self.estimates.log_likelihood
+
+    @property
+    def log_posterior(self) -> float:
+        """What priors make of `llf`, and the fit maximizes; see `report.criteria`."""
+        return criteria.log_posterior(self.estimates)
 
     @property
     def deviance(self) -> float:

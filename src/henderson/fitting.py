@@ -8,6 +8,7 @@ from henderson.design import read_matrices
 from henderson.design.model_frame import PerRow
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation import FitControl, Specification, estimate
+from henderson.estimation.stated_priors import PriorStatement, read_priors
 from henderson.families import Family, Hurdle, Truncated, family_named
 from henderson.families.registry import zero_inflated
 from henderson.fitted_model import FittedModel
@@ -19,6 +20,7 @@ from henderson.formula import (
     parse_residual,
 )
 from henderson.links import Link
+from henderson.priors import Prior
 
 _METHODS = ["ML", "REML"]
 
@@ -39,6 +41,7 @@ def fit(
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None = None,
     matrices: Mapping[str, object] | None = None,
+    priors: Mapping[str, Prior | str] | None = None,
     control: FitControl | None = None,
 ) -> FittedModel:
     """Fit a linear or generalized linear mixed model.
@@ -94,6 +97,14 @@ def fit(
         Known covariances of levels for ``propto(1 | animal, A)``, by the names they have in the
         formula: a square table whose columns are the levels' names, or a pair (matrix, names),
         dense or SciPy sparse.
+    priors
+        Prior densities, whose logarithms are added to the log-likelihood before it is
+        maximized, by what they are for: "fixed", all fixed effects but the intercept; a
+        coefficient or a term by its name; "sd", all standard deviations of random effects;
+        "sd(herd)", those of a group; "sd(time | herd)", one. "zero_inflation:fixed" and so on
+        are those of other components. A prior is text or a prior of :mod:`henderson.priors`:
+        ``priors={"fixed": "normal(0, 2.5)", "sd(herd)": "gamma(2, 0)"}``. Priors on fixed
+        effects are for maximum likelihood, which is the default with them.
     control
         Settings of the search.
 
@@ -132,6 +143,7 @@ def fit(
         quadrature=quadrature,
         contrasts=contrasts,
         matrices=matrices,
+        priors=priors,
     )
     return FittedModel(
         estimate(
@@ -159,15 +171,18 @@ def specified(
     quadrature: int = 1,
     contrasts: str | Mapping[str, str] | None,
     matrices: Mapping[str, object] | None = None,
+    priors: Mapping[str, Prior | str] | None = None,
 ) -> Specification:
     """The arguments of `fit`, checked as far as they can be without data."""
     chosen = _family(family, link)
     if zero_inflation is not None:
         chosen = _with_zeros(chosen)
     parsed = parse_formula(formula)
+    stated = read_priors(priors, chosen.predictors)
+    _refuse_priors(stated, residual, method)
     quadratic = chosen.is_quadratic
     if method is None:
-        method = "REML" if quadratic else "ML"
+        method = "REML" if quadratic and not _on_coefficients(stated) else "ML"
     elif method not in _METHODS:
         raise ModelError(
             f"There is no method {method!r}. {did_you_mean(str(method).upper(), _METHODS)}"
@@ -188,7 +203,35 @@ def specified(
         others=others,
         matrices=read_matrices(matrices),
         residual=blocks,
+        priors=stated,
     )
+
+
+def _on_coefficients(stated: tuple[PriorStatement, ...]) -> PriorStatement | None:
+    """The first prior on fixed effects of the location."""
+    return next(
+        (each for each in stated if not each.deviation and each.component == "location"), None
+    )
+
+
+def _refuse_priors(
+    stated: tuple[PriorStatement, ...], residual: str | None, method: str | None
+) -> None:
+    """Priors on fixed effects need fixed effects that are searched over."""
+    first = _on_coefficients(stated)
+    if first is None:
+        return
+    if residual is not None:
+        raise ModelError(
+            f"priors: {first} is on fixed effects, which with residual= have a closed form "
+            "that leaves no room for it. Leave residual= out, or state priors of standard "
+            "deviations alone."
+        )
+    if method == "REML":
+        raise ModelError(
+            f'priors: {first} is on fixed effects, which REML integrates out. Use method="ML", '
+            "or state priors of standard deviations alone."
+        )
 
 
 def _family(family: str | Family, link: str | Link | None) -> Family:

@@ -296,3 +296,19 @@ def test_a_report_of_another_kind_ends_with_status_2(
     ran = Ran(capsys, "report", sleep_csv, SLEEP, "--output", "sleep.pdf")
     assert ran.status == 2
     assert "'sleep.pdf'" in ran.err
+
+
+def test_priors_are_given_one_an_option(
+    sleep_csv: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--prior", "Days = normal(0, 1)", "--prior", "sd=gamma(2, 0)"]
+    record = json.loads(Ran(capsys, "fit", sleep_csv, SLEEP, *options, "--json").out)
+    assert record["priors"] == {"Days": "normal(0, 1)", "sd": "gamma(2, 0)"}
+    assert record["log_posterior"] != record["log_likelihood"]
+    for bad, message in (
+        (["--prior", "normal(0, 1)"], "Write --prior TARGET=PRIOR"),
+        (["--prior", "sd=gamma", "--prior", "sd=gamma"], "given twice"),
+    ):
+        ran = Ran(capsys, "fit", sleep_csv, SLEEP, *bad)
+        assert ran.status == 2
+        assert message in ran.err

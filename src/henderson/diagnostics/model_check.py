@@ -36,7 +36,7 @@ _MOST_LEVELS = 300  # of a factor, to be left out one at a time
 
 _ADVICE = {
     Outcome.FLAT: "Look for covariates that say the same, for separation, and for random "
-    "effects that few levels can tell apart; leave some out.",
+    "effects that few levels can tell apart; leave some out, or state priors=.",
     Outcome.SADDLE: "Leave out random effects that the data hardly determine, or scale the "
     "covariates.",
     Outcome.STALLED: "Scale covariates with large or very different ranges, and leave out "
@@ -158,13 +158,11 @@ def _search(estimates: Estimates) -> Iterator[Finding]:
     sentence = f"{certificate.outcome.value}."
     yield Finding("search", "fine" if good else "problem", sentence, advice)
     for boundary in certificate.boundary:
-        yield Finding(
-            "boundary",
-            "note",
-            f"{boundary}.",
-            "The fit stands. The data show no such variation; keep the term if the design has "
-            "it, or leave it out.",
-        )
+        advice = "The fit stands. The data show no such variation; keep the term if the design "
+        advice += "has it, or leave it out."
+        if boundary.startswith("the variance of"):
+            advice += ' A prior keeps it from 0: priors={"sd": "gamma(2, 0)"}.'
+        yield Finding("boundary", "note", f"{boundary}.", advice)
 
 
 def _data(estimates: Estimates) -> Iterator[Finding]:
@@ -201,13 +199,23 @@ def _data(estimates: Estimates) -> Iterator[Finding]:
 
 def _coefficients(estimates: Estimates) -> Iterator[Finding]:
     infinite = separated(estimates)
-    if infinite:
+    held = estimates.specification.has_coefficient_priors
+    if infinite and held:
+        yield Finding(
+            "separation",
+            "note",
+            f"{', '.join(infinite)}: the likelihood alone only rises as these run off, because "
+            "they separate the response. Their estimates are what the priors make of them.",
+            "Try other priors to see what depends on them.",
+        )
+    elif infinite:
         yield Finding(
             "separation",
             "problem",
             f"{', '.join(infinite)}: the likelihood only rises as these run off, because they "
             "separate the response. Their estimates and standard errors mean nothing.",
-            "Join levels, leave the term out, or compare it by a likelihood ratio test.",
+            "Join levels, leave the term out, compare it by a likelihood ratio test, or hold "
+            'it by a prior: priors={"fixed": "normal(0, 2.5)"}.',
         )
     if len(set(estimates.location.fixed.assign.tolist())) < 3:
         return

@@ -71,6 +71,8 @@ class Estimates:
     (β, θ), its β part. `vcov_all` (P + nθ, P + nθ) adds the covariance parameters θ, NaN
     in rows of parameters at a boundary. With a residual structure θ has its parameters last,
     the dispersion has no coefficients, and its predictor is the logarithm of the residual sd.
+    With priors the estimates are the mode of the posterior density, and `vcov` is from the
+    Hessian of its logarithm.
     """
 
     specification: Specification
@@ -84,6 +86,7 @@ class Estimates:
     n_parameters: int  # fixed effects, dispersion, covariance parameters
     certificate: Certificate
     residual: ResidualEstimates | None = None  # where residuals vary together
+    log_prior: float = 0.0  # Σ log p of the priors, which `log_likelihood` is without
 
     @property
     def location(self) -> PredictorEstimates:

@@ -48,6 +48,12 @@ class FitResult:
     certificate: Certificate
     seconds: tuple[float, float, float]  # preparing the equations, searching, finishing
     residual: ResidualFit | None = None
+    log_prior: float = 0.0
+
+    @property
+    def log_posterior(self) -> float:
+        """What was maximized."""
+        return self.log_likelihood + self.log_prior
 
 
 def sandwich(T: Matrix, blocks: Blocks) -> Blocks:

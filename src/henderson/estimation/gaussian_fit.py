@@ -1,7 +1,7 @@
 """Fits the linear model: Gaussian response, identity link, one residual variance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Self
 
@@ -17,6 +17,7 @@ from henderson.estimation.model_design import ModelDesign
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood, GaussianSolution
 from henderson.likelihood.objective import Evaluation
+from henderson.likelihood.penalized_gaussian import PenalizedGaussian
 from henderson.optimize import Search
 from henderson.optimize.boundary import settle, without_residual
 from henderson.optimize.certificate import certify
@@ -97,6 +98,12 @@ def fit_gaussian(
         likelihood = analysis.likelihood.of_response(scaled.y)
     equations = likelihood.equations
     prepared = perf_counter()
+    if design.penalty is not None:
+        objective = PenalizedGaussian(likelihood, design.penalty, scaled.unit)
+        start = _start(likelihood, analysis.moments)
+        return _fit_penalized(
+            design, scaled, objective, start, control, search_by, (started, prepared)
+        )
     search = search_by(
         likelihood,
         _start(likelihood, analysis.moments),
@@ -128,14 +135,77 @@ def fit_gaussian(
         scaled=scaled,
         likelihood=likelihood,
         theta=theta,
-        free=free,
+        spread=_spread(likelihood.nu, solution, hessian, free),
         solution=solution,
         hessian=hessian,
         search=search,
-        gradient=at.gradient,
+        gradient=at.gradient[free],
         exact=exact,
         limits=["the residual variance is estimated as 0"] if grown.any() else [],
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
+    )
+
+
+def _fit_penalized(
+    design: ModelDesign,
+    scaled: _Scaled,
+    objective: PenalizedGaussian,
+    theta: Vector,
+    control: FitControl,
+    search_by: SearchRoutine,
+    times: tuple[float, float],
+) -> FitResult:
+    """The mode under priors of standard deviations: σ is searched over with θ."""
+    likelihood, penalty = objective.likelihood, objective.penalty
+    theta = penalty.lifted(likelihood.parameters, theta, likelihood.smallest)
+    regular = likelihood.parameters.regular(theta, likelihood.smallest)
+    sigma2 = likelihood.solution(regular).sigma2
+    search = search_by(
+        objective,
+        np.append(theta, 0.5 * np.log(sigma2)),
+        tolerance=control.tolerance * _strictness(design),
+        max_evaluations=control.max_evaluations,
+        report=control.report,
+    )
+    log_sigma = search.parameters[-1:]
+    theta = settle(
+        likelihood.parameters,
+        search.parameters[:-1],
+        likelihood.smallest,
+        lambda t: objective.deviance_at(np.append(t, log_sigma)),
+    )
+    psi = np.append(theta, log_sigma)
+    free = np.append(likelihood.parameters.free(theta), True)
+    searched = perf_counter()
+    unchanged = np.array_equal(psi, search.parameters)
+    at = search.evaluation if unchanged else objective.evaluate(psi)
+    exact = control.hessian != "model"
+    hessian = at.hessian[np.ix_(free, free)]
+    if exact:
+        hessian = exact_hessian(objective.gradient, psi, at.gradient, at.hessian, free)
+    found = likelihood.solution(theta)
+    sigma2 = float(np.exp(2.0 * log_sigma[0]))
+    spread = np.zeros((len(psi), len(psi)))
+    spread[np.ix_(free, free)] = covariance_of(hessian)
+    return _result(
+        design=design,
+        scaled=scaled,
+        likelihood=likelihood,
+        theta=theta,
+        spread=np.roll(spread, 1, axis=(0, 1)),
+        solution=replace(
+            found,
+            deviance=objective.deviance(found, psi),
+            sigma2=sigma2,
+            vcov=found.vcov * sigma2 / found.sigma2,
+        ),
+        hessian=hessian,
+        search=search,
+        gradient=at.gradient[free],
+        exact=exact,
+        limits=[],
+        seconds=(times[1] - times[0], searched - times[1], perf_counter() - searched),
+        log_prior=-0.5 * objective.penalty_at(psi).value,
     )
 
 
@@ -207,7 +277,7 @@ def _result(
     scaled: _Scaled,
     likelihood: GaussianLikelihood,
     theta: Vector,
-    free: np.ndarray,
+    spread: Matrix,
     solution: GaussianSolution,
     hessian: Matrix,
     search: Search,
@@ -215,7 +285,9 @@ def _result(
     exact: bool,
     limits: Sequence[str],
     seconds: tuple[float, float, float],
+    log_prior: float = 0.0,
 ) -> FitResult:
+    """`spread` (1 + nθ, 1 + nθ) is the covariance of (log σ, θ)."""
     location, unit = design.predictors[0], scaled.unit
     sigma2 = solution.sigma2 * unit**2
     beta = scaled.basis.coefficients(scaled.gamma + unit * solution.beta)
@@ -228,15 +300,12 @@ def _result(
     )
     eta = eta + unit * likelihood.equations.join_rows(likelihood.equations.z_times(b))[:, 0]
     p, count = len(beta), len(theta)
-    joint = np.zeros((count, count))
-    joint[np.ix_(free, free)] = covariance_of(hessian)
-    slope = np.where(free, solution.sigma_slope, 0.0)
     natural, change = likelihood.parameters.translation(theta, design.covariance_parameters())
     vcov = np.zeros((p + 1 + count, p + 1 + count))
     vcov[:p, :p] = scaled.basis.covariance(solution.vcov * unit**2)
-    vcov[p, p] = 1.0 / (2.0 * likelihood.nu) + slope @ joint @ slope
-    vcov[p, p + 1 :] = vcov[p + 1 :, p] = change @ joint @ slope
-    vcov[p + 1 :, p + 1 :] = change @ joint @ change.T
+    vcov[p, p] = spread[0, 0]
+    vcov[p, p + 1 :] = vcov[p + 1 :, p] = change @ spread[1:, 0]
+    vcov[p + 1 :, p + 1 :] = change @ spread[1:, 1:] @ change.T
     terms = _terms(likelihood, theta, natural, solution, sigma2, unit)
     return FitResult(
         predictors=(
@@ -250,7 +319,7 @@ def _result(
         log_likelihood=-0.5 * deviance,
         certificate=certify(
             search,
-            gradient[free],
+            gradient,
             hessian,
             exact=exact,
             limits=limits,
@@ -260,7 +329,21 @@ def _result(
             ],
         ),
         seconds=seconds,
+        log_prior=log_prior,
     )
+
+
+def _spread(nu: int, solution: GaussianSolution, hessian: Matrix, free: np.ndarray) -> Matrix:
+    """Covariance of (log σ̂, θ̂), (1 + nθ, 1 + nθ), σ being profiled out."""
+    count = len(free)
+    joint = np.zeros((count, count))
+    joint[np.ix_(free, free)] = covariance_of(hessian)
+    slope = np.where(free, solution.sigma_slope, 0.0)
+    out = np.empty((1 + count, 1 + count))
+    out[0, 0] = 1.0 / (2.0 * nu) + slope @ joint @ slope
+    out[0, 1:] = out[1:, 0] = joint @ slope
+    out[1:, 1:] = joint
+    return out
 
 
 def _flat_factors(likelihood: GaussianLikelihood, theta: Vector) -> Vector:

@@ -27,6 +27,7 @@ from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.laplace import LaplaceLikelihood
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters, flat, smallest_factors
+from henderson.likelihood.penalty import Penalized, Penalty
 from henderson.likelihood.rows import Rows
 from henderson.optimize import minimize
 from henderson.optimize.boundary import settle
@@ -124,8 +125,8 @@ def fit_laplace(
         if start is None
         else coefficients.in_basis(start)
     )
-    theta, smallest = _start(finder, parameters, gamma)
-    if start is None:
+    theta, smallest = _start(finder, parameters, gamma, design.penalty)
+    if start is None and not (design.penalty and design.penalty.coefficients):
         jointly = finder.find(flat(parameters.factors(theta)), gamma, equations.zeros(1))
         if jointly is not None:
             gamma = jointly.beta
@@ -134,8 +135,9 @@ def fit_laplace(
         equations, parameters, rows, random, integrated, smallest, quadrature
     )
     likelihood.start_from(gamma)
+    objective = _penalized(likelihood, design.penalty, coefficients)
     search = search_by(
-        likelihood,
+        objective,
         likelihood.pack(theta, gamma),
         tolerance=control.tolerance,
         max_evaluations=control.max_evaluations,
@@ -149,7 +151,7 @@ def fit_laplace(
                 parameters,
                 psi[:count],
                 smallest,
-                lambda t: likelihood.deviance_at(np.concatenate([t, psi[count:]])),
+                lambda t: objective.deviance_at(np.concatenate([t, psi[count:]])),
             ),
             psi[count:],
         ]
@@ -158,12 +160,12 @@ def fit_laplace(
     free = np.concatenate([parameters.free(psi[:count]), moves[likelihood.outer]])
     searched = perf_counter()
     unchanged = np.array_equal(psi, search.parameters)
-    at = search.evaluation if unchanged else likelihood.evaluate(psi)
+    at = search.evaluation if unchanged else objective.evaluate(psi)
     exact = control.hessian != "model"
     hessian, gradient = at.hessian[np.ix_(free, free)], at.gradient
     if exact:
-        hessian = exact_hessian(likelihood.gradient, psi, at.gradient, at.hessian, free)
-        psi, gradient = _polish(likelihood, psi, at.gradient, hessian, free)
+        hessian = exact_hessian(objective.gradient, psi, at.gradient, at.hessian, free)
+        psi, gradient = _polish(objective, psi, at.gradient, hessian, free)
     modes = likelihood.exactly(psi)
     if modes is None:
         raise ModelError(
@@ -259,12 +261,16 @@ def _without_random_effects(
     others = [np.full(n, value) for value in family.initial_dispersion(design.response)]
     rows = _rows(design, coefficients, slice(None))
 
+    penalty = design.penalty or Penalty({}, ())
+    to_natural = coefficients.to_natural
+
     def evaluate(at: Vector) -> Evaluation:
         density = rows.density(rows.fixed(at), 2)
+        prior = penalty.of_coefficients(to_natural, at)
         return Evaluation(
-            -2.0 * float(np.sum(density.value)),
-            -2.0 * rows.transpose_times(density.d1),
-            2.0 * rows.information(density.d2),
+            -2.0 * float(np.sum(density.value)) + prior.value,
+            -2.0 * rows.transpose_times(density.d1) + prior.gradient,
+            2.0 * rows.information(density.d2) + prior.hessian,
         )
 
     # A line through the observations may leave the support; one mean for all is inside it.
@@ -297,8 +303,20 @@ def _projected(
     return gamma
 
 
+def _penalized(
+    likelihood: LaplaceLikelihood, penalty: Penalty | None, coefficients: _Coefficients
+) -> LaplaceLikelihood | Penalized:
+    """What is minimized: the deviance, with the priors where there are some."""
+    if penalty is None:
+        return likelihood
+    return Penalized(likelihood, penalty, coefficients.to_natural[:, likelihood.outer])
+
+
 def _start(
-    finder: ModeFinder, parameters: CovarianceParameters, gamma: Vector
+    finder: ModeFinder,
+    parameters: CovarianceParameters,
+    gamma: Vector,
+    penalty: Penalty | None,
 ) -> tuple[Vector, list[Vector]]:
     """θ by moments on the working response, and the smallest factors that count."""
     if not len(parameters):
@@ -311,11 +329,14 @@ def _start(
     scores = [s[:, :, 0] for s in equations.by_term(finder.score([d.d1 for d in densities]))]
     moments = Moments.of(equations, scores)
     theta = parameters.parameters_near(moments.covariances(1.0))
-    return theta, smallest_factors(equations.cross_product_blocks())
+    smallest = smallest_factors(equations.cross_product_blocks())
+    if penalty is not None:
+        theta = penalty.lifted(parameters, theta, smallest)
+    return theta, smallest
 
 
 def _polish(
-    likelihood: LaplaceLikelihood,
+    likelihood: LaplaceLikelihood | Penalized,
     psi: Vector,
     gradient: Vector,
     hessian: Matrix,
@@ -376,6 +397,11 @@ def _result(
             )
         )
         start += count
+    penalty = design.penalty
+    log_prior = 0.0
+    if penalty is not None:
+        beta = np.concatenate(coefficients.natural(modes.beta))
+        log_prior = penalty.log_density(beta, parameters, theta)
     return FitResult(
         predictors=tuple(predictors),
         theta=natural,
@@ -388,6 +414,7 @@ def _result(
             ]
         ),
         seconds=seconds,
+        log_prior=log_prior,
     )
 
 

@@ -29,10 +29,12 @@ from henderson.design.model_frame import PerRow
 from henderson.equations import RandomTermMatrix
 from henderson.errors import DataError
 from henderson.estimation.specification import Specification
+from henderson.estimation.stated_priors import penalty_of
 from henderson.estimation.term_matrices import term_matrix
 from henderson.families import Family, Response
 from henderson.formula import Formula, RandomTerm, ResidualTerm
 from henderson.likelihood.parameters import CovarianceParameters
+from henderson.likelihood.penalty import Penalty
 
 _A_FEW_ROWS = 1000
 _MOST_CROSSING = 5000  # random effects
@@ -59,6 +61,7 @@ class ModelDesign:
     predictors: tuple[PredictorDesign, ...]
     residual: ResidualDesign | None = None
     residual_structures: tuple[CovarianceStructure, ...] = ()  # one a group of subjects
+    penalty: Penalty | None = None  # the priors
 
     @property
     def n(self) -> int:
@@ -75,6 +78,7 @@ class ModelDesign:
         """Gaussian with identity link and one residual variance: β and σ² have closed forms."""
         return (
             self.residual is None
+            and (self.penalty is None or not self.penalty.coefficients)
             and self.family.is_quadratic
             and all(
                 p.fixed.names == ("(Intercept)",) and not p.random and not p.offset.any()
@@ -178,16 +182,16 @@ def design_model(
             f"Most are of {location.fixed.terms[richest]!r}. Leave out terms, or use more data."
         )
     _refuse_absorbed(location)
+    penalty = penalty_of(specification.priors, predictors)
     if asked is not None:
         _refuse_random_spread(predictors[1])
         residual, structure = _residual(frame, asked, location)
-        return ModelDesign(
-            frame, family, response, predictors, residual, (structure,) * len(residual.groups)
-        )
+        structures = (structure,) * len(residual.groups)
+        return ModelDesign(frame, family, response, predictors, residual, structures, penalty)
     model = ModelDesign(frame, family, response, predictors)
     if model.is_linear:
         _refuse_confounding(location, response, observed.label, formula)
-    return model
+    return replace(model, penalty=penalty)
 
 
 def _predictor(

@@ -104,6 +104,7 @@ def _estimates(
         log_likelihood=result.log_likelihood,
         n_parameters=P + len(result.theta),
         certificate=result.certificate,
+        log_prior=result.log_prior,
         residual=None
         if design.residual is None or result.residual is None
         else ResidualEstimates(

@@ -93,15 +93,15 @@ def fit_with_restarts(
         if _was_flat(first, again):
             return _with(first, evaluations, outcome=Outcome.FLAT)
         others.append((again, where))
-        if _finished(again) and again.log_likelihood > first.log_likelihood - _WORSE:
+        if _finished(again) and again.log_posterior > first.log_posterior - _WORSE:
             break
     maxima = [each for each in others if _finished(each[0])]
     if maxima:
-        best, where = max(maxima, key=lambda each: each[0].log_likelihood)
+        best, where = max(maxima, key=lambda each: each[0].log_posterior)
         return _with(best, evaluations, note=_said(first, best, where))
     outcome = Outcome.BREAKDOWN if course.broke_down() else None
     ends = [each for each, _ in others]
-    best = max(ends if outcome and ends else [first, *ends], key=lambda r: r.log_likelihood)
+    best = max(ends if outcome and ends else [first, *ends], key=lambda r: r.log_posterior)
     note = f"{len(others)} restarts by other routes did not converge either"
     return _with(best, evaluations, note=note, outcome=outcome)
 
@@ -111,7 +111,7 @@ def _was_flat(first: FitResult, again: FitResult) -> bool:
     return (
         first.certificate.outcome is Outcome.SADDLE
         and again.certificate.outcome is not Outcome.CONVERGED
-        and again.log_likelihood < first.log_likelihood + _LOWER
+        and again.log_posterior < first.log_posterior + _LOWER
     )
 
 
@@ -140,7 +140,7 @@ def _said(first: FitResult, again: FitResult, where: str) -> str:
         Outcome.ITERATION_LIMIT: "did not end within the limit of evaluations",
     }[first.certificate.outcome]
     text = f"the search {how} from its first start and converged from a restart {where}"
-    beyond = first.log_likelihood - again.log_likelihood
+    beyond = first.log_posterior - again.log_posterior
     if beyond > _WORSE:
         text += (
             f"; the first had gone to a log-likelihood {beyond:.3g} higher, "

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from henderson.design import KnownMatrix
+from henderson.estimation.stated_priors import PriorStatement
 from henderson.families import Family
 from henderson.formula import Formula, ResidualTerm, parse_one_sided
 
@@ -23,6 +24,12 @@ class Specification:
     others: Mapping[str, Formula] = field(default_factory=dict)  # of predictors but location
     matrices: Mapping[str, KnownMatrix] = field(default_factory=dict)  # of propto(), by name
     residual: ResidualTerm | None = None  # how Gaussian residuals vary together
+    priors: tuple[PriorStatement, ...] = ()
+
+    @property
+    def has_coefficient_priors(self) -> bool:
+        """Whether a prior is on a fixed effect of any predictor."""
+        return any(not each.deviation for each in self.priors)
 
     @property
     def formulas(self) -> tuple[Formula, ...]:

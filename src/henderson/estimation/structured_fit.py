@@ -18,6 +18,7 @@ from henderson.estimation.fit_result import (
 from henderson.estimation.matrices import residual_blocks
 from henderson.estimation.model_design import ModelDesign
 from henderson.likelihood.fixed_basis import FixedBasis
+from henderson.likelihood.penalty import Penalized
 from henderson.likelihood.structured_residuals import StructuredLikelihood, StructuredSolution
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
@@ -67,8 +68,13 @@ def fit_structured(
     gamma_start = np.zeros(spread.fixed.matrix.shape[1])
     start = np.concatenate([parameters.parameters_near(covariances), gamma_start])
     likelihood.start_from(start)
+    objective, penalty = likelihood, design.penalty
+    before = np.zeros(basis.Q.shape[1])  # coefficients of the location have no priors
+    if penalty is not None:
+        rows = np.vstack([np.zeros((len(before), len(gamma_start))), np.eye(len(gamma_start))])
+        objective = Penalized(likelihood, penalty, rows)
     search = search_by(
-        likelihood,
+        objective,
         start,
         tolerance=control.tolerance,
         max_evaluations=control.max_evaluations,
@@ -79,17 +85,17 @@ def fit_structured(
         likelihood.parameters,
         found,
         likelihood.smallest,
-        lambda theta: likelihood.deviance_at(np.concatenate([theta, logs])),
+        lambda theta: objective.deviance_at(np.concatenate([theta, logs])),
     )
     psi = np.concatenate([theta, logs])
-    if not np.isfinite(likelihood.deviance_at(psi)):  # residuals of a singular covariance
+    if not np.isfinite(objective.deviance_at(psi)):  # residuals of a singular covariance
         theta = likelihood.parameters.regular(found, likelihood.smallest)
         psi = np.concatenate([theta, logs])
     free = np.concatenate([likelihood.parameters.free(theta), np.ones(len(logs), dtype=bool)])
     searched = perf_counter()
     unchanged = np.array_equal(psi, search.parameters)
-    at = search.evaluation if unchanged else likelihood.evaluate(psi)
-    hessian = exact_hessian(likelihood.gradient, psi, at.gradient, at.hessian, free)
+    at = search.evaluation if unchanged else objective.evaluate(psi)
+    hessian = exact_hessian(objective.gradient, psi, at.gradient, at.hessian, free)
     solution = likelihood.solution(psi)
     return _result(
         design,
@@ -107,6 +113,9 @@ def fit_structured(
             limits=_singular(likelihood, theta),
         ),
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
+        log_prior=0.0
+        if penalty is None
+        else penalty.log_density(np.append(before, logs), likelihood.parameters, theta),
     )
 
 
@@ -162,6 +171,7 @@ def _result(
     *,
     certificate_of: partial,
     seconds: tuple[float, float, float],
+    log_prior: float,
 ) -> FitResult:
     location, residual = design.predictors[0], design.residual
     assert residual is not None
@@ -218,4 +228,5 @@ def _result(
             thetas=tuple(natural[at] for at in parameters.slices[likelihood.n_terms :]),
             covariances=covariances,
         ),
+        log_prior=log_prior,
     )

@@ -60,7 +60,9 @@ class JointRefits:
 
     @classmethod
     def of(cls, estimates: Estimates) -> Self | None:
-        """For a fitted linear model; None where its random effects are no small blocks."""
+        """For a linear model; None with priors, or where effects are no small blocks."""
+        if estimates.specification.priors:
+            return None
         terms = estimates.location.terms
         size = estimates.response.size
         weights = None if np.all(size == 1.0) else size

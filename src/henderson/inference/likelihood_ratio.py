@@ -81,6 +81,8 @@ def compare(*models: Fitted | Estimates) -> NativeTable:
     (42.84, '½ χ²(1) + ½ χ²(2)')
     """
     fits, labels = _comparable([estimates_of(model) for model in models])
+    for fit in fits:
+        refuse_priors(fit, "compare needs")
     columns: dict[str, list[Any]] = {
         name: []
         for name in (
@@ -182,6 +184,7 @@ def drop1(model: Fitted | Estimates, *, component: str = "location") -> NativeTa
     (['<none>', 'Variety:factor(nitro)'], [0, 6])
     """
     estimates = estimates_of(model)
+    refuse_priors(estimates, "drop1 needs")
     whole = by_ml(estimates)
     fixed = component_named(whole, component).fixed
     own = coefficients_of(estimates, component)
@@ -230,6 +233,23 @@ def _comparable(fits: list[Estimates]) -> tuple[list[Estimates], list[str]]:
         return fits, ["REML"] * len(fits)
     labels = ["ML" if f.specification.method == "ML" else "ML, refitted" for f in fits]
     return [by_ml(fit) for fit in fits], labels
+
+
+def refuse_priors(estimates: Estimates, what: str) -> None:
+    """Likelihoods at a mode that priors have moved are not at their maximum.
+
+    Raises
+    ------
+    ModelError
+        For a model with priors.
+    """
+    stated = estimates.specification.priors
+    if stated:
+        raise ModelError(
+            f"{what} the likelihood at its maximum, and the priors "
+            f"({'; '.join(map(str, stated))}) have moved the estimates away from it. Use "
+            "Wald tests, conf_int() or bootstrap(), or fit without priors."
+        )
 
 
 def by_ml(estimates: Estimates) -> Estimates:

@@ -251,7 +251,8 @@ def degrees_of_freedom(
     the names of the random effects. "between-within": by the level of nested groups at which a
     term varies. "residual": n − p for all. "infinite": the normal distribution. "Linear" is
     Gaussian with the identity link and one residual variance. The default is the first for
-    linear models by REML that are not large, the second for other linear models, else the last;
+    linear models by REML that are not large, the second for other linear models (with priors on
+    standard deviations, too), else the last, also with priors on fixed effects;
     between-within where residuals have a covariance estimated as singular, containment where a
     residual variance of 0 leaves nothing to compute the first two from.
     """
@@ -279,7 +280,9 @@ def degrees_of_freedom(
 
 def default_method(estimates: Estimates) -> str:
     """The name of a model's own method: see `degrees_of_freedom`."""
-    best = "kenward-roger" if estimates.specification.method == "REML" else "satterthwaite"
+    asked = estimates.specification
+    restricted = asked.method == "REML" and not asked.priors
+    best = "kenward-roger" if restricted else "satterthwaite"
     if estimates.residual is not None:
         if independent_blocks.too_large(estimates) is None:
             if independent_blocks.is_regular(estimates):
@@ -299,9 +302,13 @@ def default_method(estimates: Estimates) -> str:
 
 
 def is_linear(estimates: Estimates) -> bool:
-    """Whether the model is Gaussian with the identity link and one residual variance."""
+    """Whether the model is Gaussian with the identity link and one residual variance.
+
+    With priors on coefficients it is not: their estimates are no linear function of y.
+    """
     return (
         estimates.residual is None
+        and not estimates.specification.has_coefficient_priors
         and estimates.family.is_quadratic
         and all(
             each.fixed.names == ("(Intercept)",) and not each.terms and not each.offset.any()
@@ -347,6 +354,11 @@ def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
             "Kenward and Roger's method is derived for REML, and this model was fitted by ML, "
             'whose variances are too small. Fit it with method="REML", or use '
             'ddf="satterthwaite".'
+        )
+    if estimates.specification.priors:
+        raise ModelError(
+            "Kenward and Roger's method is derived for REML estimates of variances, which the "
+            'priors of this model have moved. Use ddf="satterthwaite".'
         )
     if _by_blocks(estimates):
         return independent_blocks.kenward_roger(estimates)
@@ -420,6 +432,11 @@ def _satterthwaite(estimates: Estimates) -> DegreesOfFreedom:
 
 def _needs_linear(whose: str, estimates: Estimates) -> ModelError:
     family = estimates.family
+    if family.is_quadratic and estimates.specification.has_coefficient_priors:
+        return ModelError(
+            f"{whose} degrees of freedom are derived for estimates without priors on fixed "
+            'effects. Use ddf="infinite" (the normal distribution), or bootstrap().'
+        )
     return ModelError(
         f"{whose} degrees of freedom are derived for a Gaussian response with the identity "
         f"link and one residual variance, and this model is {family.name} with the "

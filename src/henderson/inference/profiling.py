@@ -18,7 +18,7 @@ import numpy as np
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.likelihood_ratio import by_ml
+from henderson.inference.likelihood_ratio import by_ml, refuse_priors
 from henderson.inference.refitting import refit, with_columns
 from henderson.prediction import NativeTable, normal_quantile
 
@@ -110,6 +110,7 @@ def profile_intervals(
     z = normal_quantile(level)
     names = list(estimates.location.fixed.names)
     chosen = chosen_names("coefficient", coefficients, names)
+    refuse_priors(estimates, "Profile intervals need")
     best = by_ml(estimates)
     profiles = [Profile(best, names.index(name)) for name in chosen]
     found = [(each.estimate, each.end(-z), each.end(z)) for each in profiles]

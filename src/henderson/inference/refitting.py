@@ -14,6 +14,7 @@ from henderson.estimation.gaussian_fit import GaussianAnalysis, fit_gaussian
 from henderson.estimation.laplace_fit import LaplaceAnalysis, fit_laplace
 from henderson.estimation.model_design import ModelDesign, PredictorDesign
 from henderson.estimation.pipeline import fit_design
+from henderson.estimation.stated_priors import penalty_of
 from henderson.families import Response
 
 
@@ -131,22 +132,24 @@ def with_columns(fixed: FixedDesign, combine: Matrix) -> FixedDesign:
 
 def design_of(estimates: Estimates) -> ModelDesign:
     """The design that the model was fitted to."""
+    predictors = tuple(
+        PredictorDesign(
+            name=each.name,
+            fixed=each.fixed,
+            offset=each.offset,
+            random=tuple(term.design for term in each.terms),
+            structures=tuple(term.structure for term in each.terms),
+        )
+        for each in estimates.predictors.values()
+    )
     return ModelDesign(
         frame=estimates.frame,
         family=estimates.family,
         response=estimates.response,
-        predictors=tuple(
-            PredictorDesign(
-                name=each.name,
-                fixed=each.fixed,
-                offset=each.offset,
-                random=tuple(term.design for term in each.terms),
-                structures=tuple(term.structure for term in each.terms),
-            )
-            for each in estimates.predictors.values()
-        ),
+        predictors=predictors,
         residual=None if estimates.residual is None else estimates.residual.design,
         residual_structures=() if estimates.residual is None else estimates.residual.structures,
+        penalty=penalty_of(estimates.specification.priors, predictors, complete=False),
     )
 
 
@@ -189,4 +192,5 @@ def _updated(estimates: Estimates, result: FitResult) -> Estimates:
         log_likelihood=result.log_likelihood,
         n_parameters=P + len(result.theta),
         certificate=result.certificate,
+        log_prior=result.log_prior,
     )

@@ -28,7 +28,7 @@ from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.constrained_structures import FixedCorrelation, FixedScale
-from henderson.inference.likelihood_ratio import by_ml
+from henderson.inference.likelihood_ratio import by_ml, refuse_priors
 from henderson.inference.linear_functions import is_linear
 from henderson.inference.profiling import chosen_names, interval_table, step_to
 from henderson.inference.refitting import design_of, refit
@@ -113,6 +113,7 @@ def profile_variances(
             "Profile intervals of variances are not there yet for residuals that vary together "
             f"({estimates.residual.design.term.text}). Use bootstrap()."
         )
+    refuse_priors(estimates, "Profile intervals need")
     z = normal_quantile(level)
     known = {each.name: each for each in _parameters(estimates)}
     chosen = chosen_names("variance parameter", parameters, list(known))

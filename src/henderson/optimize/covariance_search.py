@@ -27,8 +27,15 @@ _NEAR = 0.05  # predicted decrease of the deviance at which pivots are looked at
 class Likelihood(Protocol):
     """A deviance in ψ = (θ, other parameters)."""
 
-    parameters: CovarianceParameters
     equations: MixedModelEquations
+
+    @property
+    def parameters(self) -> CovarianceParameters:
+        """θ and its structures, which may be exchanged for others of the same covariances."""
+        ...
+
+    @parameters.setter
+    def parameters(self, parameters: CovarianceParameters, /) -> None: ...
 
     @property
     def smallest(self) -> Sequence[Vector]:

@@ -11,7 +11,7 @@ from henderson.drawing.table_columns import columns_of, distinct
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.likelihood_ratio import by_ml
+from henderson.inference.likelihood_ratio import by_ml, refuse_priors
 from henderson.inference.profiling import Profile
 from henderson.inference.variance_profiles import VarianceProfiles
 from henderson.prediction import NativeTable, normal_quantile
@@ -70,6 +70,7 @@ def profile_traces(
     z = _BESIDE * normal_quantile(level)
     if points < 5:
         raise ModelError(f"points={points!r} are too few for a curve. Give 5 or more.")
+    refuse_priors(estimates, "Profiles need")
     best = by_ml(estimates)
     variances = VarianceProfiles.of(best)
     coefficients = list(best.location.fixed.names)

@@ -10,8 +10,20 @@ def deviance(estimates: Estimates) -> float:
     return -2.0 * estimates.log_likelihood
 
 
+def log_posterior(estimates: Estimates) -> float:
+    """log L + Σ log p: what the estimates maximize; log L where there are no priors.
+
+    The constants of the densities are in it, but for those that are not proper.
+    """
+    return estimates.log_likelihood + estimates.log_prior
+
+
 def aic(estimates: Estimates) -> float:
-    """Akaike's criterion, −2 log L + 2 d, d the number of parameters of all kinds."""
+    """Akaike's criterion, −2 log L + 2 d, d the number of parameters of all kinds.
+
+    With priors log L is at the posterior mode, below its maximum, and the criterion so a bit
+    larger than without them; d counts every parameter in full.
+    """
     return deviance(estimates) + 2.0 * estimates.n_parameters
 
 

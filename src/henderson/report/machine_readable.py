@@ -7,7 +7,7 @@ import numpy as np
 
 from henderson.estimation.estimates import Estimates
 from henderson.prediction import NativeTable
-from henderson.report.criteria import aic, bic, deviance
+from henderson.report.criteria import aic, bic, deviance, log_posterior
 from henderson.report.tables import coefficients, random_effects, variance_components
 
 
@@ -35,6 +35,8 @@ def machine_readable(estimates: Estimates) -> dict[str, object]:
             },
             "columns_dropped": list(estimates.location.fixed.dropped),
             "log_likelihood": estimates.log_likelihood,
+            "priors": {each.key: str(each.prior) for each in asked.priors},
+            "log_posterior": log_posterior(estimates),
             "deviance": deviance(estimates),
             "aic": aic(estimates),
             "bic": bic(estimates),

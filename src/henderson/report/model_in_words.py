@@ -52,6 +52,8 @@ def sentences(estimates: Estimates) -> Iterator[str]:
     if asked.offset is not None or asked.formula.offsets:
         known = [*asked.formula.offsets, *([asked.offset] if asked.offset else [])]
         yield f"{listed(known)} is added to the linear predictor as it is (an offset)."
+    if asked.priors:
+        yield f"Prior densities are on {listed([str(each) for each in asked.priors])}."
     for name, formula in _other_formulas(estimates):
         yield f"The {name.replace('_', ' ')} has a formula of its own: {formula.text}."
 
@@ -218,6 +220,8 @@ def _how(estimates: Estimates) -> str:
         if asked.method == "REML"
         else "maximum likelihood"
     )
+    if asked.priors:
+        method = f"{method} with priors ({listed([str(each) for each in asked.priors])})"
     if estimates.family.is_quadratic or not estimates.location.terms:
         return method
     if asked.quadrature == 1:
@@ -272,6 +276,7 @@ def code(estimates: Estimates, means: Sequence[str], *, source: str | None) -> s
         "contrasts": repr(asked.contrasts) if asked.contrasts else None,
         "quadrature": str(asked.quadrature) if asked.quadrature != 1 else None,
         "residual": repr(asked.residual.text) if asked.residual else None,
+        "priors": repr({p.key: str(p.prior) for p in asked.priors}) if asked.priors else None,
         **{name: repr(formula.text) for name, formula in _other_formulas(estimates)},
     }
     if frame.weights is not None and asked.weights is None:

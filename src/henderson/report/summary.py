@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from henderson.estimation.estimates import Estimates, PredictorEstimates
-from henderson.report.criteria import aic, bic, deviance
+from henderson.report.criteria import aic, bic, deviance, log_posterior
 from henderson.report.layout import Grid, Section, decimals_for, numbers, p_value
 from henderson.report.tables import (
     MOST_EFFECTS,
@@ -83,6 +83,8 @@ def heading(estimates: Estimates) -> Section:
         "Offset": "one value a row" if frame.offset_is_array else asked.offset,
     }
     lines += [f"{word + ':':<8} {value}" for word, value in given.items() if value is not None]
+    if asked.priors:
+        lines.append(f"Priors:  {'; '.join(map(str, asked.priors))}")
     if frame.response is not None and frame.response.events is not None:
         failure, success = frame.response.events
         lines.append(f"Success: {success} (failure: {failure})")
@@ -104,6 +106,8 @@ def title(estimates: Estimates) -> str:
     mixed = "mixed " if any(p.terms for p in estimates.predictors.values()) else ""
     asked = estimates.specification
     method = "REML" if asked.method == "REML" else "maximum likelihood"
+    if asked.priors:
+        method = "REML with priors" if asked.method == "REML" else "maximum a posteriori"
     if estimates.family.is_quadratic:
         return f"Linear {mixed}model fitted by {method}"
     how = ""
@@ -134,6 +138,8 @@ def criteria_grid(estimates: Estimates) -> Grid:
         "REML criterion" if restricted else "deviance": f"{deviance(estimates):.1f}",
         "parameters": str(estimates.n_parameters),
     }
+    if estimates.specification.priors:
+        values["logLik + log prior"] = f"{log_posterior(estimates):.2f}"
     return Grid(tuple(values), (tuple(values.values()),), labels=0)
 
 
