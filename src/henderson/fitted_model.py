@@ -197,10 +197,14 @@ class FittedModel:
         return drop1(self.estimates, component=component)
 
     def profile_intervals(
-        self, coefficients: str | Sequence[str] | None = None, *, level: float = 0.95
+        self,
+        coefficients: str | Sequence[str] | None = None,
+        *,
+        level: float = 0.95,
+        component: str = "location",
     ) -> NativeTable:
         """Profile likelihood intervals of coefficients; see `inference.profile_intervals`."""
-        return profile_intervals(self.estimates, coefficients, level=level)
+        return profile_intervals(self.estimates, coefficients, level=level, component=component)
 
     def profile_variances(
         self, parameters: str | Sequence[str] | None = None, *, level: float = 0.95

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
-from scipy.stats import chi2
+from scipy.stats import chi2, nbinom
 
 import henderson as hd
 from henderson.errors import ModelError
@@ -123,6 +123,59 @@ def test_a_count_model_holds_its_correlation_by_the_structure() -> None:
         table["lower"], table["estimate"], table["upper"], strict=True
     ):
         assert low < middle < high
+
+
+def test_a_correlation_of_a_pattern_ends_where_the_dense_deviance_says() -> None:
+    rng = np.random.default_rng(3)
+    lag = np.abs(np.subtract.outer(range(5), range(5)))
+    b = rng.multivariate_normal(np.zeros(5), 4.0 * 0.6**lag, 30)
+    data = {"y": (b + rng.normal(size=(30, 5))).ravel()}
+    data |= {"t": np.tile(np.arange(5), 30), "g": np.repeat(np.arange(30), 5)}
+    model = hd.fit("y ~ 1 + ar1(0 + factor(t) | g)", data, method="ML")
+    table = model.profile_variances("correlation|g")
+    one = np.eye(150)
+    for rho in (table["lower"][0], table["upper"][0]):
+
+        def covariance(at: np.ndarray, rho: float = rho) -> np.ndarray:
+            a, s = np.exp(at)
+            return a * a * np.kron(np.eye(30), rho**lag) + s * s * one
+
+        d = least(model, covariance, [0.7, 0.0])
+        assert_allclose(d - model.deviance, chi2.ppf(0.95, 1), rtol=1e-4)
+    assert table["lower"][0] < table["estimate"][0] < table["upper"][0]
+
+
+def test_a_correlation_is_any_where_a_standard_deviation_may_be_zero() -> None:
+    herds = hd.datasets.load("cbpp").assign(x=lambda d: d["period"].astype(int) - 2.5)
+    formula = "cbind(incidence, size - incidence) ~ x + (x | herd)"
+    model = hd.fit(formula, herds, family="binomial")
+    without = hd.fit(formula.replace("(x |", "(1 |"), herds, family="binomial")
+    assert without.deviance - model.deviance < chi2.ppf(0.95, 1)
+    table = model.profile_variances("cor_x.(Intercept)|herd")
+    assert (table["lower"][0], table["upper"][0]) == (-1.0, 1.0)
+
+
+def test_a_dispersion_ends_where_the_likelihood_of_its_family_says() -> None:
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=150)
+    y = rng.negative_binomial(3.0, 3.0 / (3.0 + np.exp(1.0 + 0.5 * x)))
+    model = hd.fit("y ~ x", {"y": y, "x": x}, family="nbinom2")
+    table = model.profile_intervals(component="dispersion")
+    assert list(table["term"]) == ["(Intercept)"]
+
+    def loss(beta: np.ndarray, size: float) -> float:
+        mu = np.exp(beta[0] + beta[1] * x)
+        return -2.0 * float(np.sum(nbinom.logpmf(y, size, size / (size + mu))))
+
+    for end in (table["lower"][0], table["upper"][0]):
+        found = minimize(loss, [1.0, 0.5], args=(np.exp(end),), tol=1e-10)
+        assert_allclose(found.fun - model.deviance, chi2.ppf(0.95, 1), rtol=1e-4)
+
+
+def test_the_residual_of_a_linear_model_is_profiled_as_sigma() -> None:
+    model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
+    with pytest.raises(ModelError, match=r"profile_variances\(\"sigma\"\)"):
+        model.profile_intervals(component="dispersion")
 
 
 def test_names_that_are_no_parameters_are_refused() -> None:

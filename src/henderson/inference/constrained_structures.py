@@ -1,4 +1,4 @@
-"""Unstructured covariances in which a standard deviation or a correlation is held fixed."""
+"""Covariances in which a standard deviation, a correlation or a range is held fixed."""
 
 # ruff: noqa: D102  (methods are documented once, on the base class)
 
@@ -46,6 +46,46 @@ class FixedScale(CovarianceStructure):
 
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
         return tuple(each for each in self.base.scales(k) if each[0] != self.element)
+
+    def canonical(self, theta: Vector, k: int) -> Vector:
+        return self._held(self.base.canonical(self._held(theta), k))
+
+    def _held(self, theta: Vector) -> Vector:
+        held = theta.copy()
+        held[self.element] = self.value
+        return held
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FixedElement(CovarianceStructure):
+    """`base` with one element of θ that is no scale held at `value`; it keeps its place."""
+
+    base: CovarianceStructure
+    element: int
+    value: float
+    keyword: ClassVar[str] = "fixed_element"  # pyright: ignore[reportIncompatibleVariableOverride]
+    description: ClassVar[str] = "with a parameter held fixed"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def n_parameters(self, k: int) -> int:
+        return self.base.n_parameters(k)
+
+    def factor(self, theta: Vector, k: int) -> Matrix:
+        return self.base.factor(self._held(theta), k)
+
+    def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
+        moved = self.base.factor_derivatives(self._held(theta), k).copy()
+        moved[self.element] = 0.0
+        return moved
+
+    def parameters_near(self, covariance: Matrix) -> Vector:
+        return self._held(self.base.parameters_near(covariance))
+
+    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
+        return self.base.scales(k)
+
+    def scaled(self, theta: Vector, k: int, c: float) -> Vector:
+        return self._held(self.base.scaled(theta, k, c))
 
     def canonical(self, theta: Vector, k: int) -> Vector:
         return self._held(self.base.canonical(self._held(theta), k))

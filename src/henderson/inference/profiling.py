@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from henderson.errors import ModelError, did_you_mean
-from henderson.estimation.estimates import Estimates
+from henderson.estimation.estimates import Estimates, PredictorEstimates
+from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.likelihood_ratio import by_ml, refuse_priors
+from henderson.inference.linear_functions import component_named, is_linear
 from henderson.inference.refitting import refit, with_columns
 from henderson.prediction import NativeTable, normal_quantile
 
@@ -34,28 +36,35 @@ class Profile:
 
     estimates: Estimates  # by maximum likelihood
     j: int
+    component: str = "location"
+
+    @property
+    def predictor(self) -> PredictorEstimates:
+        """The linear predictor that the coefficient belongs to."""
+        return self.estimates.predictors[self.component]
 
     @property
     def estimate(self) -> float:
         """β̂ⱼ by maximum likelihood."""
-        return float(self.estimates.location.beta[self.j])
+        return float(self.predictor.beta[self.j])
 
     def zeta(self, c: float) -> float:
         """ζ(c)."""
-        location = self.estimates.location
-        others = np.delete(np.eye(location.beta.size), self.j, axis=1)
+        own = self.predictor
+        others = np.delete(np.eye(own.beta.size), self.j, axis=1)
         fit = refit(
             self.estimates,
-            fixed=with_columns(location.fixed, others),
-            offset=location.offset + location.fixed.matrix[:, self.j] * c,
+            fixed=with_columns(own.fixed, others),
+            offset=own.offset + own.fixed.matrix[:, self.j] * c,
+            component=self.component,
         )
         lost = 2.0 * (self.estimates.log_likelihood - fit.log_likelihood)
         return float(np.sign(c - self.estimate) * np.sqrt(max(lost, 0.0)))
 
     def end(self, z: float) -> float:
         """c with ζ(c) = z; infinite where ζ stays nearer 0."""
-        p = self.estimates.location.beta.size
-        se = float(np.sqrt(self.estimates.vcov[:p, :p][self.j, self.j]))
+        at = coefficients_of(self.estimates, self.component).start + self.j
+        se = float(np.sqrt(self.estimates.vcov[at, at]))
         step = step_to(
             lambda steps: self.zeta(self.estimate + steps * se), z, self._farthest(se)
         )
@@ -65,7 +74,7 @@ class Profile:
         """Standard errors beyond which an end counts as infinite."""
         if self.estimates.family.is_quadratic:
             return _FARTHEST
-        largest = np.abs(self.estimates.location.fixed.matrix[:, self.j]).max()
+        largest = np.abs(self.predictor.fixed.matrix[:, self.j]).max()
         return min(_FARTHEST, _FARTHEST_ETA / float(se * largest))
 
 
@@ -74,6 +83,7 @@ def profile_intervals(
     coefficients: str | Sequence[str] | None = None,
     *,
     level: float = 0.95,
+    component: str = "location",
 ) -> NativeTable:
     """Profile likelihood confidence intervals of the fixed effects.
 
@@ -82,9 +92,12 @@ def profile_intervals(
     model
         A fitted model, refitted by maximum likelihood if it was by REML.
     coefficients
-        Names of coefficients of the location; None for all.
+        Names of coefficients of the component; None for all.
     level
         Coverage, between 0 and 1.
+    component
+        The linear predictor: "location", "dispersion", "zero_inflation", "shape". Without a
+        formula its "(Intercept)" is the logarithm of the dispersion, or what the family says.
 
     Returns
     -------
@@ -96,7 +109,7 @@ def profile_intervals(
     Raises
     ------
     ModelError
-        For a name that is no coefficient, or a level outside (0, 1).
+        For a name that is no coefficient or component, or a level outside (0, 1).
 
     Examples
     --------
@@ -108,11 +121,16 @@ def profile_intervals(
     """
     estimates = estimates_of(model)
     z = normal_quantile(level)
-    names = list(estimates.location.fixed.names)
+    names = list(component_named(estimates, component).fixed.names)
+    if component == "dispersion" and is_linear(estimates):
+        raise ModelError(
+            "The residual standard deviation of a linear model is profiled by "
+            'profile_variances("sigma").'
+        )
     chosen = chosen_names("coefficient", coefficients, names)
     refuse_priors(estimates, "Profile intervals need")
     best = by_ml(estimates)
-    profiles = [Profile(best, names.index(name)) for name in chosen]
+    profiles = [Profile(best, names.index(name), component) for name in chosen]
     found = [(each.estimate, each.end(-z), each.end(z)) for each in profiles]
     return interval_table(estimates, chosen, found)
 

@@ -1,4 +1,4 @@
-"""Profile likelihood intervals of standard deviations and correlations.
+"""Profile likelihood intervals of standard deviations, correlations and ranges.
 
     ζ(v)  =  sign(v − v̂) √(D(v) − D(v̂)),   D(v) = min over all else of −2 log L at the value v
 
@@ -8,7 +8,8 @@ The interval has |ζ| ≤ z₁₋α/₂, by maximum likelihood. In the linear mo
 
 d(θ) being −2 log L with σ profiled out. A standard deviation σ‖Tᵢ‖ = v makes σ = v/‖Tᵢ(θ)‖,
 which leaves a search over θ without constraints. Elsewhere the model is fitted with a
-covariance structure in which the value is fixed.
+covariance structure in which the value is fixed. Where a standard deviation is 0, correlations
+with it are any: their D(v) is never above the least deviance there.
 
 Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1), section 5.1.
 """
@@ -27,7 +28,11 @@ from henderson.errors import ModelError
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.constrained_structures import FixedCorrelation, FixedScale
+from henderson.inference.constrained_structures import (
+    FixedCorrelation,
+    FixedElement,
+    FixedScale,
+)
 from henderson.inference.likelihood_ratio import by_ml, refuse_priors
 from henderson.inference.linear_functions import is_linear
 from henderson.inference.profiling import chosen_names, interval_table, step_to
@@ -41,19 +46,29 @@ from henderson.prediction import NativeTable, normal_quantile
 _TINY = 1e-6  # of a standard deviation: zero, for its profile
 _FARTHEST_Z = 8.0  # of a correlation, by Fisher's transformation: one, for its profile
 _FARTHEST = 40.0  # units of log sd
+_ENDLESS = 1e8  # of a range: its upper end is infinite
 
 
 @dataclass(frozen=True, slots=True)
 class _Parameter:
-    """A standard deviation (`pair` of one effect), a correlation (of two), or σ (none)."""
+    """A standard deviation (`pair` of one effect), a correlation (of two), or σ (none).
+
+    Or what one `element` of θ says, by its `natural` name in the structure: the correlation of
+    a pattern, a range.
+    """
 
     name: str
     predictor: str
     term: int
     pair: tuple[int, ...]
+    element: int = -1
+    natural: str = ""
 
     def estimate(self, estimates: Estimates) -> float:
         """By the fit; not a number for a correlation with what does not vary."""
+        if self.natural:
+            term = estimates.predictors[self.predictor].terms[self.term]
+            return self.value_at(term, float(term.theta[self.element]))
         if not self.pair:
             return float(np.exp(estimates.predictors["dispersion"].beta[0]))
         G = estimates.predictors[self.predictor].terms[self.term].covariance
@@ -63,6 +78,12 @@ class _Parameter:
         i, j = self.pair
         return float(G[i, j] / (sd[i] * sd[j])) if sd[i] * sd[j] > 0.0 else np.nan
 
+    def value_at(self, term: TermEstimates, element: float) -> float:
+        """What is named, where its element of θ has this value."""
+        theta = term.theta.copy()
+        theta[self.element] = element
+        return term.structure.natural(theta, term.design.n_effects)[self.natural]
+
 
 def profile_variances(
     model: Fitted | Estimates,
@@ -70,15 +91,15 @@ def profile_variances(
     *,
     level: float = 0.95,
 ) -> NativeTable:
-    """Profile likelihood confidence intervals of standard deviations and correlations.
+    """Profile likelihood confidence intervals of standard deviations, correlations and ranges.
 
     Parameters
     ----------
     model
         A fitted model, refitted by maximum likelihood if it was by REML.
     parameters
-        Names such as "sd_Days|Subject", "cor_Days.(Intercept)|Subject" and, in the linear
-        model, "sigma"; None for all.
+        Names such as "sd_Days|Subject", "cor_Days.(Intercept)|Subject", "correlation|Subject"
+        of a pattern with one correlation and, in the linear model, "sigma"; None for all.
     level
         Coverage, between 0 and 1.
 
@@ -96,8 +117,10 @@ def profile_variances(
 
     Notes
     -----
-    Correlations are profiled for unstructured covariances; in models that are not linear, so
-    are standard deviations where the structure has one for each effect.
+    Correlations are profiled for unstructured covariances, and of other structures what one
+    parameter determines: the correlation of `cs` and `ar1`, that of neighbours in `toep` and
+    `ante`, decays and ranges. In models that are not linear, standard deviations are where the
+    structure has one for each effect.
 
     Examples
     --------
@@ -119,7 +142,8 @@ def profile_variances(
     chosen = chosen_names("variance parameter", parameters, list(known))
     best = by_ml(estimates)
     linear = _LinearModel.of(best) if is_linear(best) else None
-    found = [_interval(best, linear, known[name], z) for name in chosen]
+    with np.errstate(all="ignore"):
+        found = [_interval(best, linear, known[name], z) for name in chosen]
     return interval_table(estimates, chosen, found)
 
 
@@ -139,7 +163,11 @@ class VarianceProfiles:
     @property
     def standard_deviations(self) -> tuple[str, ...]:
         """Their names; "sigma" among them in the linear model."""
-        return tuple(each.name for each in _parameters(self.best) if len(each.pair) < 2)
+        return tuple(
+            each.name
+            for each in _parameters(self.best)
+            if len(each.pair) < 2 and not each.natural
+        )
 
     def trace(self, name: str, z: float, points: int) -> tuple[Vector, Vector]:
         """Values between the ends where |ζ| is z, and ζ there; (points,)."""
@@ -177,9 +205,30 @@ def _parameters(estimates: Estimates) -> list[_Parameter]:
                         )
                         for j in range(i + 1, len(effects))
                     ]
+            out += [
+                _Parameter(f"{prefix}{natural}|{group}", predictor, t, (), element, natural)
+                for natural, element in _elements(term).items()
+            ]
     if linear:
         out.append(_Parameter("sigma", "dispersion", 0, ()))
     return out
+
+
+def _elements(term: TermEstimates) -> dict[str, int]:
+    """What a structure names and one element of θ, no scale, determines: which element."""
+    k, structure = term.design.n_effects, term.structure
+    theta = structure.parameters_near(np.eye(k) + 0.2)
+    here = structure.natural(theta, k)
+    scales = {element for element, _ in structure.scales(k)}
+    moved: dict[str, list[int]] = {name: [] for name in here if not name.startswith("sd")}
+    for element in range(len(theta)):
+        other = theta.copy()
+        other[element] += 0.1
+        there = structure.natural(other, k)
+        for name, elements in moved.items():
+            if not np.isclose(there[name], here[name], rtol=1e-6, atol=0.0):
+                elements.append(element)
+    return {n: e[0] for n, e in moved.items() if len(e) == 1 and e[0] not in scales}
 
 
 def _own_element(term: TermEstimates, effect: int) -> tuple[CovarianceStructure, int] | None:
@@ -200,10 +249,17 @@ def _interval(
 ) -> tuple[float, float, float]:
     """Estimate and ends."""
     estimate = which.estimate(best)
+    if which.natural:
+        return estimate, *_ends_of_element(best, which, z)
     if len(which.pair) == 2:
         if np.isnan(estimate):
             return estimate, -1.0, 1.0
-        lost = _by_structure(best, which)
+        most = _lost_without(best, linear, which)
+        held = _by_structure(best, which)
+
+        def lost(value: float) -> float:
+            return min(held(value), most)
+
         middle = float(np.arctanh(np.clip(estimate, -1.0 + 1e-6, 1.0 - 1e-6)))
         ends = [
             float(np.tanh(middle + _end(lambda step: lost(np.tanh(middle + step)), side)))
@@ -217,6 +273,53 @@ def _interval(
             )
             return estimate, *ends
     return estimate, *_ends_of_sd(_by_structure(best, which), estimate, 0.1, z)
+
+
+def _lost_without(best: Estimates, linear: "_LinearModel | None", which: _Parameter) -> float:
+    """The least D − D(v̂) where one of a pair's standard deviations is 0."""
+    found = []
+    for i in which.pair:
+        own = replace(which, pair=(i,))
+        if linear is None:
+            sd = own.estimate(best)
+            found.append(_by_structure(best, own)(_TINY * sd if sd > 0.0 else _TINY))
+        else:
+            with single_blas_thread():
+                found.append(linear.lost(own)(linear.least_that_counts(own)))
+    return min(found)
+
+
+def _ends_of_element(best: Estimates, which: _Parameter, z: float) -> tuple[float, float]:
+    """The ends of what one element of θ determines, in order."""
+    predictor = best.predictors[which.predictor]
+    term = predictor.terms[which.term]
+    at = float(term.theta[which.element])
+    others = tuple(t for i, t in enumerate(predictor.terms) if i != which.term)
+    without = refit(_with_terms(best, which.predictor, others))
+    most = 2.0 * (best.log_likelihood - without.log_likelihood)
+
+    def lost(step: float) -> float:
+        held = FixedElement(term.structure, which.element, at + step)
+        fit = refit(_with_structure(best, which, held))
+        return min(2.0 * (best.log_likelihood - fit.log_likelihood), most)
+
+    steps = np.clip([_end(lost, side) for side in (-z, z)], -_FARTHEST, _FARTHEST)
+    ends = sorted(which.value_at(term, at + float(step)) for step in steps)
+    return ends[0], ends[1] if ends[1] < _ENDLESS else np.inf
+
+
+def _with_terms(best: Estimates, predictor: str, terms: tuple[TermEstimates, ...]) -> Estimates:
+    own = replace(best.predictors[predictor], terms=terms)
+    return replace(best, predictors={**best.predictors, predictor: own})
+
+
+def _with_structure(
+    best: Estimates, which: _Parameter, structure: CovarianceStructure
+) -> Estimates:
+    """The design with another structure of the parameter's term."""
+    terms = list(best.predictors[which.predictor].terms)
+    terms[which.term] = replace(terms[which.term], structure=structure)
+    return _with_terms(best, which.predictor, tuple(terms))
 
 
 def _end(lost: Callable[[float], float], z: float) -> float:
@@ -259,10 +362,7 @@ def _by_structure(best: Estimates, which: _Parameter) -> Callable[[float], float
             others = (j for j in range(k) if j not in which.pair)
             base = Unstructured((*which.pair, *others))
             structure = FixedCorrelation(base, k, float(value))
-        terms = list(predictor.terms)
-        terms[which.term] = replace(term, structure=structure)
-        held = replace(predictor, terms=tuple(terms))
-        fit = refit(replace(best, predictors={**best.predictors, which.predictor: held}))
+        fit = refit(_with_structure(best, which, structure))
         return 2.0 * (best.log_likelihood - fit.log_likelihood)
 
     return lost

@@ -438,8 +438,8 @@ def emmeans(
     >>> import henderson as hd
     >>> oats = hd.datasets.load("oats")
     >>> model = hd.fit("yield ~ Variety * nitro + (1 | Block/Variety)", oats)
-    >>> emmeans(model, "Variety", ddf="satterthwaite").estimate.round(2)
-    array([104.5 , 109.79,  97.62])
+    >>> emmeans(model, "Variety", ddf="satterthwaite").estimate.round(1)
+    array([104.5, 109.8,  97.6])
     """
     estimates = estimates_of(model)
     of_categories = estimates.family.observes_categories and component == "location"
