@@ -94,6 +94,15 @@ def test_a_response_without_a_minimum_leaves_the_others_alone() -> None:
     assert_allclose(fits.beta[[0, 2, 3, 4]], alone.beta, rtol=1e-9)
 
 
+def test_priors_of_standard_deviations_are_left_to_single_fits() -> None:
+    model = hd.fit(
+        "Yield ~ 1 + (1 | Batch)",
+        hd.datasets.load("dyestuff"),
+        priors={"sd": "gamma(2.5, 0.1)"},
+    )
+    assert JointRefits.of(model.estimates) is None
+
+
 def test_designs_of_large_blocks_are_left_to_single_fits() -> None:
     crossed = hd.fit(
         "diameter ~ 1 + (1 | plate) + (1 | sample)", hd.datasets.load("penicillin")
