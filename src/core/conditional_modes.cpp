@@ -43,8 +43,9 @@ ModeSearch::ModeSearch(std::vector<ModePart> parts, int predictors, std::vector<
         const Equations& e = *parts_[i].equations;
         size_t count = random_.size();
         Scratch& s = scratch_[i];
-        s.weights.resize(e.n * count * (count + 1) / 2);
-        s.columns.resize(e.n * count * (p + 1));
+        const int64_t rows = std::min(row_block, e.n);
+        s.weights.resize(rows * count * (count + 1) / 2);
+        s.columns.resize(rows * count * (p + 1));
         s.scaled.resize(size_t(e.q) * (p + 1));
         s.step.resize(e.q);
         s.move.resize(e.n * count);
@@ -100,32 +101,35 @@ void ModeSearch::linearize(size_t index, bool concave) {
         if (!concave) return w;
         return a == b ? std::max(w, least_curvature) : 0.0;
     };
-    double* w = s.weights.data();
-    double* v = s.columns.data();
     double* X_gram = s.gram.data();
     std::fill(s.gram.begin(), s.gram.end(), 0.0);
-    for (int64_t row = 0; row < n; ++row) {
-        for (int i = 0; i < count; ++i)
-            for (int j = i; j < count; ++j) *w++ = weight(row, random_[i], random_[j]);
-        const double* x = part.x + row * p_;
-        for (int i = 0; i < count; ++i) {
-            double across = p_ ? weight(row, 0, random_[i]) : 0.0;
-            for (int c = 0; c < p_; ++c) *v++ = across * x[c];
-            *v++ = part.d1[row * K_ + random_[i]];
+    std::fill(s.scaled.begin(), s.scaled.end(), 0.0);
+    e.clear_cross_products();
+    for (int64_t start = 0; start < n; start += row_block) {
+        const int64_t end = std::min(start + row_block, n);
+        double *w = s.weights.data(), *v = s.columns.data();
+        for (int64_t row = start; row < end; ++row) {
+            for (int i = 0; i < count; ++i)
+                for (int j = i; j < count; ++j) *w++ = weight(row, random_[i], random_[j]);
+            const double* x = part.x + row * p_;
+            for (int i = 0; i < count; ++i) {
+                double across = p_ ? weight(row, 0, random_[i]) : 0.0;
+                for (int c = 0; c < p_; ++c) *v++ = across * x[c];
+                *v++ = part.d1[row * K_ + random_[i]];
+            }
+            if (!p_) continue;
+            double own = weight(row, 0, 0), first = part.d1[row * K_];
+            for (int c = 0; c < p_; ++c) {
+                for (int d = 0; d < p_; ++d) X_gram[c * m + d] += own * x[c] * x[d];
+                X_gram[c * m + p_] += first * x[c];
+            }
         }
-        if (!p_) continue;
-        double own = weight(row, 0, 0), first = part.d1[row * K_];
-        for (int c = 0; c < p_; ++c) {
-            for (int d = 0; d < p_; ++d) X_gram[c * m + d] += own * x[c] * x[d];
-            X_gram[c * m + p_] += first * x[c];
-        }
+        e.z_transpose_times(s.columns.data(), m, s.scaled.data(), start, end);
+        e.add_cross_products(s.weights.data(), start, end);
     }
     for (int c = 0; c < p_; ++c) X_gram[p_ * m + c] = X_gram[c * m + p_];
-    std::fill(s.scaled.begin(), s.scaled.end(), 0.0);
-    e.z_transpose_times(s.columns.data(), m, s.scaled.data());
     e.apply_templates(templates_, s.scaled.data(), m, true, part.border);
     for (int j = 0; j < (index == 0 ? e.q : e.q_leaf); ++j) part.border[j * m + p_] -= part.u[j];
-    e.cross_products(s.weights.data());
     double* tail = index == 0 ? tail_factor_ : s.tail.data();
     std::fill_n(tail, size_t(tail_) * tail_, 0.0);
     s.positive =

@@ -7,11 +7,12 @@
 
 namespace henderson {
 
-void Equations::cross_products(const double* w) {
-    std::fill(a_.begin(), a_.end(), 0.0);
+void Equations::clear_cross_products() { std::fill(a_.begin(), a_.end(), 0.0); }
+
+void Equations::add_cross_products(const double* w, int64_t first, int64_t last) {
     int count = int(terms.size()), weights = predictors * (predictors + 1) / 2;
-    for (int64_t row = 0; row < n; ++row) {
-        const double* w_row = w ? w + row * weights : nullptr;
+    for (int64_t row = first; row < last; ++row) {
+        const double* w_row = w ? w + (row - first) * weights : nullptr;
         int pair = 0;
         for (int t = 0; t < count; ++t) {
             const Term& term = terms[t];

@@ -18,6 +18,8 @@
 
 namespace henderson {
 
+constexpr int64_t row_block = 256;  // rows worked on at a time, so that they stay in the cache
+
 struct Term {
     int predictor;  // the linear predictor it belongs to
     int k;          // effects per level
@@ -58,7 +60,13 @@ class Equations {
 
     // --- assembly over rows (cross_products.cpp) ------------------------------------------
     // A = Z'WZ; w (n, K(K+1)/2), row-major, packed 11 12 22 ..., or null for ones with K = 1
-    void cross_products(const double* w);
+    void cross_products(const double* w) {
+        clear_cross_products();
+        add_cross_products(w, 0, n);
+    }
+    void clear_cross_products();
+    // What rows first ... last - 1 add, w beginning with the first
+    void add_cross_products(const double* w, int64_t first, int64_t last);
     // out (q, m) += Z'v, v (n, K, m); or of rows first ... last - 1 only, v beginning with the first
     void z_transpose_times(const double* v, int m, double* out) const {
         z_transpose_times(v, m, out, 0, n);

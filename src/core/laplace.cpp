@@ -13,8 +13,6 @@ namespace {
 
 using Doubles = std::vector<double>;
 
-constexpr int64_t block = 256;  // rows worked on at a time
-
 // out (m, l) += a'b for rows of row-major a and b, with `width` and `l` columns in a row.
 void add_product(const double* a, int width, int m, const double* b, int l, int rows, double* out,
                  int out_width) {
@@ -83,8 +81,8 @@ void Laplace::add_Z_transpose_t(size_t part, double* out) const {
 void Laplace::add_X_transpose(size_t part, const double* v, double* out) const {
     const int64_t n = parts_[part].equations->n;
     Doubles sum(P_);
-    for (int64_t first = 0; first < n; first += block) {
-        const int64_t last = std::min(first + block, n);
+    for (int64_t first = 0; first < n; first += row_block) {
+        const int64_t last = std::min(first + row_block, n);
         std::fill(sum.begin(), sum.end(), 0.0);
         for (int a = 0; a < K_; ++a) {
             const int columns = start_[a + 1] - start_[a];
@@ -107,10 +105,10 @@ void Laplace::working_model(double* XWX) {
         const LaplacePart& part = parts_[index];
         const Equations& e = *part.equations;
         std::fill_n(part.sums, size_t(e.q) * m, 0.0);
-        Doubles v(size_t(std::min(block, e.n)) * K_ * m);
+        Doubles v(size_t(std::min(row_block, e.n)) * K_ * m);
         Doubles of_random(R_ < K_ ? v.size() / K_ * R_ : 0);
-        for (int64_t first = 0; first < e.n; first += block) {
-            const int64_t last = std::min(first + block, e.n);
+        for (int64_t first = 0; first < e.n; first += row_block) {
+            const int64_t last = std::min(first + row_block, e.n);
             double* to = v.data();
             for (int64_t row = first; row < last; ++row)
                 for (int a = 0; a < K_; ++a) {
