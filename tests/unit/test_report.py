@@ -9,10 +9,12 @@ from zipfile import ZipFile
 import narwhals as nw
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import henderson as hd
 from henderson.datasets.catalogue import describe
 from henderson.report.contents import Contents, Picture, Table
+from henderson.report.document import WIDEST, column_widths
 from henderson.report.model_in_words import code, equation
 from henderson.report.parts import Wish, contents
 
@@ -253,6 +255,15 @@ def test_word_gets_headings_tables_and_pictures(oats: hd.FittedModel, tmp_path: 
     assert len(made.tables) == 8
     assert len(made.inline_shapes) == 6
     assert "descr=" in ZipFile(path).read("word/document.xml").decode()
+
+
+def test_columns_of_a_word_table_break_no_word_and_fit_the_page() -> None:
+    short = column_widths([["Term", "p"], ["(Intercept)", "0.04"]])
+    assert short[0] > 11 * 0.07
+    assert sum(short) < WIDEST / 2.0
+    long = column_widths([["Values", "n"], ["word " * 60, "1234567"]])
+    assert_allclose(sum(long), WIDEST)
+    assert long[1] > 7 * 0.07
 
 
 def test_what_is_not_installed_is_said_before_anything_is_computed(
