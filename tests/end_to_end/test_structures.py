@@ -66,3 +66,11 @@ def test_variances_of_each_time_may_leave_no_residual(keyword: str, seed: int) -
     assert "the residual variance is estimated as 0" in model.outcome
     (term,) = model.estimates.location.terms
     assert model.sigma < 0.002 * np.sqrt(np.diag(term.covariance).max())
+
+
+@pytest.mark.parametrize("keyword", ["diag", "homcs", "ar1", "ad"])
+def test_ten_effects_and_one_fixed_effect_have_a_start(keyword: str) -> None:
+    """So many effects that moments give variances only, and so few fixed ones to allow for."""
+    table = hd.datasets.load("sleepstudy")
+    model = hd.fit(f"Reaction ~ 0 + Days + {keyword}(0 + factor(Days) | Subject)", table)
+    assert model.converged

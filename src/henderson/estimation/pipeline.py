@@ -54,6 +54,7 @@ def fit_design(
         return fit_with_restarts(
             lambda search: _fit_once(specification, design, restricted, control, search),
             location_terms=len(design.predictors[0].random),
+            max_evaluations=control.max_evaluations,
         )
 
 

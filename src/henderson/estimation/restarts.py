@@ -71,12 +71,13 @@ class _Course:
 
 
 def fit_with_restarts(
-    fit: Callable[[SearchRoutine], FitResult], location_terms: int
+    fit: Callable[[SearchRoutine], FitResult], location_terms: int, max_evaluations: int
 ) -> FitResult:
     """The result of `fit` by the usual search, or by the first route that reaches a maximum.
 
     Where the usual search went to a likelihood that no maximum has, the best of all routes.
-    `location_terms`: random terms of the location, whose parameters are the first.
+    `location_terms`: random terms of the location, whose parameters are the first. No route is
+    begun after twice `max_evaluations` of them.
     """
     course = _Course(location_terms)
     first = fit(course.usual)
@@ -85,6 +86,8 @@ def fit_with_restarts(
     evaluations = first.certificate.evaluations
     others: list[tuple[FitResult, str]] = []
     for where, route in _routes(course, first.certificate.outcome):
+        if evaluations - first.certificate.evaluations > 2 * max_evaluations:
+            break
         try:
             again = fit(route)
         except ModelError:  # no conditional modes where the route ends

@@ -1,0 +1,1 @@
+"""Known parameters recovered from simulated data, for every family and covariance structure."""
