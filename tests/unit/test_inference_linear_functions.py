@@ -4,6 +4,7 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import chi2, f
@@ -11,7 +12,7 @@ from scipy.stats import chi2, f
 import henderson as hd
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.inference import joint_test, linear_estimates
+from henderson.inference import expected_information, joint_test, linear_estimates
 
 MODELS = {
     "slopes": "y ~ x + f + (1 + x | a)",
@@ -355,3 +356,54 @@ def test_structures_enter_by_their_derivatives(random: str) -> None:
     assert_allclose(
         found.df, 2 * np.diag(Phi) ** 2 / np.einsum("ir,ij,jr->r", g, W, g), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("random", ["(x | g) + (1 | h)", "(x | g) + (1 | g:h)"])
+def test_kenward_roger_by_columns_of_a_few_levels_is_that_of_the_whole(
+    random: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    g, h, x = rng.integers(0, 12, 150), rng.integers(0, 5, 150), rng.normal(size=150)
+    y = x + rng.normal(size=12)[g] * (1 + x) + rng.normal(size=5)[h] + rng.normal(size=150)
+    model = hd.fit(f"y ~ x + {random}", {"y": y, "x": x, "g": g, "h": h})
+    whole = linear_estimates(model.estimates, np.eye(2), ddf="kenward-roger")
+    monkeypatch.setattr(expected_information, "LARGEST_DENSE", 10)
+    monkeypatch.setattr(expected_information, "_NUMBERS", 300)
+    parts = linear_estimates(model.estimates, np.eye(2), ddf="kenward-roger")
+    assert_allclose(parts.vcov, whole.vcov, rtol=1e-10)
+    assert_allclose(parts.df, whole.df, rtol=1e-10)
+    monkeypatch.setattr(expected_information, "LARGEST_WORK", 10.0)
+    with pytest.raises(ModelError, match=r"a solution for each of the .*satterthwaite"):
+        linear_estimates(model.estimates, np.eye(2), ddf="kenward-roger")
+
+
+@pytest.mark.parametrize(
+    ("data", "formula", "whole", "within", "df"),
+    [
+        ("oats", "yield ~ Variety * nitro + (1 | Block/Variety)", "Variety", "nitro", (10, 45)),
+        ("cake", "angle ~ recipe * temperature + (1 | recipe:replicate)", "recipe",
+         "temperature", (42, 210)),
+    ],
+)  # fmt: skip
+def test_whole_plots_have_whole_plot_degrees_of_freedom_everywhere(
+    data: str, formula: str, whole: str, within: str, df: tuple[int, int]
+) -> None:
+    table = hd.datasets.load(data)
+    model = hd.fit(formula.replace(within, f"factor({within})"), table)
+    tests = model.anova().set_index("term")
+    assert_allclose(tests.loc[whole, "df2"], df[0], rtol=1e-6)
+    assert_allclose(tests.loc[f"factor({within})", "df2"], df[1], rtol=1e-6)
+    means = model.emmeans(whole)
+    assert_allclose(means.contrasts().table()["df"], df[0], rtol=1e-6)
+    assert_allclose(model.emmeans(within).contrasts().table()["df"], df[1], rtol=1e-6)
+    # A mean has no more degrees of freedom than its plots; its letters are from the contrasts.
+    assert np.all(means.table()["df"] <= df[0] + 1e-6)
+    letters, pairs = means.letters(), means.contrasts().table()
+    assert set(letters["letters"]) == {"a"}
+    assert np.all(pairs["p_value"] > 0.05)
+    # At one level of the subplots a comparison of whole plots combines both strata.
+    rows = pd.DataFrame(model.coefficients()).set_index("term")
+    of_whole = [t for t in rows.index if t.startswith(whole) and ":" not in t]
+    assert np.all((rows.loc[of_whole, "df"] > df[0]) & (rows.loc[of_whole, "df"] < sum(df)))
+    text = str(model.summary())
+    assert all(f"{rows.loc[t, 'df']:.3g}" in text for t in of_whole)

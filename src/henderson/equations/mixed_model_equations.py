@@ -434,6 +434,16 @@ class MixedModelEquations:
         self.half_solve(border, A)
         return A
 
+    def projected_columns(self, templates: Vector, columns: slice) -> Matrix:
+        """Some columns of what `projected_cross_products` gives, (q, m); uses nothing up."""
+        unit = np.zeros((self.q, columns.stop - columns.start))
+        np.fill_diagonal(unit[columns], 1.0)
+        (own,) = self.multiply([unit])
+        x = self.scale([own], templates, transposed=True)
+        self.half_solve(x, np.zeros((unit.shape[1], unit.shape[1])))
+        self.back_solve(x)
+        return own - self.multiply(self.scale(x, templates, transposed=False))[0]
+
     def projected_blocks(self) -> Blocks:
         """The diagonal blocks of ZᵀV⁻¹Z by level, (g, k, k); of one term without a tail only.
 

@@ -6,7 +6,8 @@ K = σ²ZᵀV⁻¹Z and its blocks Kⱼₗ between levels j and l of terms s and
     tr(V⁻¹∂ᵢV)  =  Σⱼ tr(Dᵢ Kⱼⱼ),      tr(V⁻¹∂ᵢV V⁻¹∂ₗV)  =  Σⱼₗ tr(Dᵢ Kⱼₗ Dₗ Kₗⱼ)
 
 With one grouping factor K is block-diagonal and is taken by level. Otherwise it is made in
-full, (q, q), for up to `LARGEST_DENSE` random effects.
+full, (q, q), for up to `LARGEST_DENSE` random effects, and beyond by columns of some levels at
+a time: the sums need no two of them together.
 """
 
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ import numpy as np
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 from henderson.equations import MixedModelEquations
+from henderson.errors import ModelError
 from henderson.estimation.estimates import TermEstimates
 from henderson.likelihood.pair_traces import level_traces, pair_traces
 
-LARGEST_DENSE = 4000  # random effects: K then takes 0.13 GB
+LARGEST_DENSE = 2000  # random effects: K then takes 0.03 GB
+_NUMBERS = 4_000_000  # of K at a time, beyond
+LARGEST_WORK = 1e12  # multiplications: one to two minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ def covariance_traces(
         K = equations.projected_blocks()
         first = np.tensordot(D, K.sum(axis=0), axes=2)
         return first, level_traces(K, D)
+    if equations.q > LARGEST_DENSE:
+        return _by_columns(equations, templates, directions)
     K = equations.projected_cross_products(templates)
     first, second = np.empty(len(directions)), np.empty((len(directions),) * 2)
     slices = directions.slices
@@ -93,4 +99,37 @@ def covariance_traces(
         g, k = equations.terms[s].levels, equations.terms[s].k
         own = K[equations.columns(s), equations.columns(s)].reshape(g, k, g, k)
         first[at] = np.tensordot(D, np.einsum("jajb->ab", own), axes=2)
+    return first, second
+
+
+def refuse_too_much(equations: MixedModelEquations) -> None:
+    """Raises ModelError where the columns of K, of several grouping factors, take too long."""
+    q, tail = equations.q, equations.tail
+    work = 2.0 * q * (tail**2 + q + sum(t.levels * t.k**2 for t in equations.terms))
+    if not equations.levels_are_independent and work > LARGEST_WORK:
+        raise ModelError(
+            f"Kenward and Roger's method needs a solution for each of the {q} random effects "
+            f"of several grouping factors, some {work:.0e} multiplications, and is made for up "
+            f'to {LARGEST_WORK:.0e}. Use ddf="satterthwaite", which is as good with so many '
+            "levels."
+        )
+
+
+def _by_columns(
+    equations: MixedModelEquations, templates: Vector, directions: Directions
+) -> tuple[Vector, Matrix]:
+    """What `covariance_traces` gives, from the columns of a few levels at a time."""
+    first, second = np.zeros(len(directions)), np.zeros((len(directions),) * 2)
+    slices = directions.slices
+    for t, (at, D) in enumerate(zip(slices, directions.by_term, strict=True)):
+        own, k = equations.columns(t), equations.terms[t].k
+        width = k * max(1, _NUMBERS // (equations.q * k))
+        for start in range(own.start, own.stop, width):
+            columns = slice(start, min(start + width, own.stop))
+            K = equations.projected_columns(templates, columns)
+            for s, E in enumerate(directions.by_term):
+                second[slices[s], at] += pair_traces(K[equations.columns(s)], E, D)
+            g = (columns.stop - columns.start) // k
+            blocks = K[columns].reshape(g, k, g, k)
+            first[at] += np.tensordot(D, np.einsum("jajb->ab", blocks), axes=2)
     return first, second

@@ -34,6 +34,7 @@ from henderson.inference.expected_information import (
     Directions,
     covariance_traces,
     linear_directions,
+    refuse_too_much,
 )
 from henderson.inference.generalized_least_squares import GeneralizedLeastSquares, stacked
 
@@ -54,8 +55,9 @@ class KenwardRoger:
 
     @classmethod
     def of(cls, estimates: Estimates) -> Self:
-        """For a linear model estimated by REML."""
+        """For a linear model estimated by REML; ModelError where that takes too long."""
         gls = GeneralizedLeastSquares.of(estimates)
+        refuse_too_much(gls.equations)
         location = estimates.location
         n, p = location.fixed.matrix.shape
         directions = linear_directions(location.terms)

@@ -22,7 +22,6 @@ from henderson.inference import independent_blocks
 from henderson.inference.between_within import between_within_df
 from henderson.inference.coefficient_df import CoefficientDf
 from henderson.inference.containment import containment_df
-from henderson.inference.expected_information import LARGEST_DENSE
 from henderson.inference.generalized_least_squares import GeneralizedLeastSquares
 from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
@@ -363,13 +362,6 @@ def _kenward_roger(estimates: Estimates) -> DegreesOfFreedom:
     if _by_blocks(estimates):
         return independent_blocks.kenward_roger(estimates)
     _refuse_unsolvable(estimates)
-    q = sum(term.modes.size for term in estimates.location.terms)
-    if len(estimates.location.terms) > 1 and q > LARGEST_DENSE:
-        raise ModelError(
-            f"Kenward and Roger's method needs a matrix of {q} x {q} for the {q} random "
-            f"effects of several grouping factors, and is made for up to {LARGEST_DENSE}. Use "
-            'ddf="satterthwaite", which is as good with so many levels.'
-        )
     return KenwardRoger.of(estimates)
 
 
