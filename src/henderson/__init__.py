@@ -1,6 +1,7 @@
 """Linear and generalized linear mixed models: fit, check, test, compare, report."""
 
 from henderson import datasets, families, plots, priors
+from henderson.design import relationship_matrix
 from henderson.diagnostics import check, influence, separated, suggest_family, vif
 from henderson.errors import (
     DataError,
@@ -46,6 +47,7 @@ __all__ = [
     "plots",
     "power",
     "priors",
+    "relationship_matrix",
     "separated",
     "simulate_residuals",
     "stated_model",

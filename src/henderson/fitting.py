@@ -95,8 +95,8 @@ def fit(
         "treatment" (default), "sum", "helmert" or "poly", for all factors or by factor.
     matrices
         Known covariances of levels for ``propto(1 | animal, A)``, by the names they have in the
-        formula: a square table whose columns are the levels' names, or a pair (matrix, names),
-        dense or SciPy sparse.
+        formula: a square table whose columns are the levels' names, a pair (matrix, names),
+        dense or SciPy sparse, or what `relationship_matrix` makes of a pedigree.
     priors
         Prior densities, whose logarithms are added to the log-likelihood before it is
         maximized, by what they are for: "fixed", all fixed effects but the intercept; a

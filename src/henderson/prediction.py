@@ -14,10 +14,12 @@ from henderson.design import NewRandom, RandomDesign, new_design
 from henderson.design.columns import open_table
 from henderson.design.evaluation import columns_used
 from henderson.design.model_frame import PerRow
+from henderson.design.new_data import new_positions
 from henderson.errors import DataError, ModelError
-from henderson.estimation.estimates import Estimates
+from henderson.estimation.estimates import Estimates, ResidualEstimates
 from henderson.estimation.matrices import residual_whitening, row_precisions
 from henderson.estimation.prediction_error import prediction_variance
+from henderson.estimation.unobserved_effects import between
 from henderson.families import Response
 from henderson.formula.syntax_tree import parse_expression
 
@@ -116,8 +118,6 @@ def predict(
     if interval is None:
         return eta if kind == "link" else _mean(estimates, eta, new)
     z = normal_quantile(level)
-    if estimates.residual is not None:
-        _refuse_structured(estimates, rows, new, interval)
     if interval == "confidence":
         _refuse_mean_of_several(estimates, kind)
         se = np.sqrt(prediction_variance(estimates, "location", rows.matrix, rows.used))
@@ -232,6 +232,10 @@ def rows_at(
         [designs[position] for position in need],
         _with_columns(new, absent - in_fixed) if all_terms else new,
         offset=offset,
+        between=[
+            between(predictor.terms[position], estimates.specification.matrices)
+            for position in need
+        ],
     )
     found = dict(zip(need, at.random, strict=True))
     in_use = tuple(found[i] if used else None for i, used in enumerate(use))
@@ -339,25 +343,15 @@ def _mean(estimates: Estimates, eta: Vector, new: NativeTable | None) -> Vector:
     return estimates.family.mean(np.column_stack([eta, *others]))
 
 
-def _refuse_structured(
-    estimates: Estimates, rows: PredictedRows, new: NativeTable | None, interval: Interval
-) -> None:
-    """Where residuals vary together, some intervals are not known yet."""
-    residual = estimates.residual
-    assert residual is not None
-    text = residual.design.term.text
-    if any(used is not None for used in rows.used):
-        raise ModelError(
-            "Intervals with random effects are not there yet for residuals that vary together "
-            f"({text}). Give random=False."
-        )
-    variances = np.concatenate([np.diag(matrix) for matrix in residual.covariances])
-    if interval == "prediction" and new is not None and np.ptp(variances) > 1e-9 * variances[0]:
-        raise ModelError(
-            f"The residual variances of {text} differ between positions or groups, and "
-            "prediction intervals at new data are there for one variance only. Give "
-            'interval="confidence", or leave new out.'
-        )
+def _residual_log_sd(residual: ResidualEstimates, new: NativeTable) -> Vector | float:
+    """The logarithm of the residual standard deviations at new rows, (m,), or one for all."""
+    variances = np.array([np.diag(matrix) for matrix in residual.covariances])
+    if np.ptp(variances) <= 1e-9 * variances[0, 0]:
+        return 0.5 * float(np.log(variances[0, 0]))
+    group, position = new_positions(
+        residual.design, new, same=bool(np.all(np.ptp(variances, axis=1) <= 0.0))
+    )
+    return 0.5 * np.log(variances[group, position])
 
 
 def _refuse_mean_of_several(estimates: Estimates, kind: Kind) -> None:
@@ -462,8 +456,10 @@ def _other_predictors(estimates: Estimates, new: NativeTable | None, m: int) -> 
             continue
         if new is None:
             etas.append(predictor.eta)
-        elif estimates.residual is not None:  # of one variance: see _refuse_structured
-            etas.append(np.full(m, predictor.eta[0]))
+        elif estimates.residual is not None:
+            rows = rows_at(estimates, new, name=name)
+            added = linear_predictor(estimates, name, rows)
+            etas.append(added + _residual_log_sd(estimates.residual, new))
         elif predictor.fixed.names == ("(Intercept)",) and not predictor.terms:
             etas.append(np.full(m, predictor.beta[0]))
         else:

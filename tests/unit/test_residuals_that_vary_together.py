@@ -1,13 +1,14 @@
 """What can be asked of a model whose residuals vary together within subjects."""
 
 import pickle
+from typing import Literal
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 import henderson as hd
-from henderson.errors import ModelError
+from henderson.errors import DataError, ModelError
 from henderson.report.model_in_words import code, equation, random_sentences, sentences
 
 TRIAL = hd.datasets.load("trial")
@@ -171,3 +172,98 @@ def test_a_pickled_model_is_the_same(trial: hd.FittedModel) -> None:
     again = pickle.loads(pickle.dumps(trial))
     assert str(again.summary()) == str(trial.summary())
     assert_allclose(again.simulate(1, rng=1), trial.simulate(1, rng=1))
+
+
+@pytest.mark.parametrize("term", ["(1 | pen)", "(day | pen) + (1 | block)", "(1 | block)"])
+def test_errors_of_predictions_are_those_of_the_dense_covariance(
+    term: str, crossing: dict[str, np.ndarray]
+) -> None:
+    model = hd.fit(
+        f"y ~ day + {term}",
+        crossing,
+        residual="ar1(day | pig)",
+        dispersion="~ feed",
+        weights="size",
+    )
+    X, V, y = model.X, model.V, model.estimates.response.y
+    beta, Z, G = model.estimates.location.beta, model.Z.toarray(), model.G.toarray()
+    inverse = np.linalg.inv(V)
+    Phi = np.linalg.inv(X.T @ inverse @ X)
+    rows = [0, 5, 17, 80]
+    new = {name: values[rows] for name, values in crossing.items()}
+    across = V @ inverse @ Z @ G @ Z[rows].T
+    a = X[rows] - across.T @ inverse @ X
+    variance = np.diag(Z[rows] @ G @ Z[rows].T) - np.sum(across * (inverse @ across), axis=0)
+    variance = variance + np.sum(a @ Phi * a, axis=1)
+    found = model.predict(new, interval="confidence")
+    mean = X[rows] @ beta + across.T @ inverse @ (y - X @ beta)
+    assert_allclose(found["prediction"], mean, rtol=1e-8)
+    assert_allclose(found["std_error"] ** 2, variance, rtol=1e-7)
+    wide = model.predict(new, interval="prediction", size=new["size"])
+    half = 1.959963984540054 * np.sqrt(variance + model.R.diagonal()[rows])
+    assert_allclose(wide["upper"] - wide["prediction"], half, rtol=1e-7)
+    unseen = {**new, "pen": ["elsewhere"] * 4, "block": ["another"] * 4}
+    alone = np.diag(Z[rows] @ G @ Z[rows].T) + np.sum(X[rows] @ Phi * X[rows], axis=1)
+    away = model.predict(unseen, interval="confidence")
+    assert_allclose(away["std_error"] ** 2, alone, rtol=1e-7)
+    whole = model.predict(new, random=False, interval="prediction", size=new["size"])
+    half = 1.959963984540054 * np.sqrt(alone + model.R.diagonal()[rows])
+    assert_allclose(whole["upper"] - whole["prediction"], half, rtol=1e-7)
+
+
+@pytest.fixture(scope="module")
+def crossing() -> dict[str, np.ndarray]:
+    """Pigs in pens, measured in blocks that cross them."""
+    rng = np.random.default_rng(5)
+    pig, day = np.repeat(np.arange(20), 5), np.tile([0, 1, 2, 4, 7], 20)
+    block = (pig + day) % 6
+    y = 0.3 * day + rng.normal(size=5)[pig // 4] + rng.normal(size=6)[block]
+    return {
+        "y": y + 0.7 * rng.normal(size=20)[pig] + rng.normal(size=100),
+        "day": day,
+        "pig": np.array([f"p{each}" for each in pig]),
+        "pen": np.array([f"n{each}" for each in pig // 4]),
+        "block": np.array([f"b{each}" for each in block]),
+        "feed": np.where(pig % 2 == 0, "a", "b"),
+        "size": rng.uniform(0.5, 2.0, 100),
+    }
+
+
+def test_prediction_intervals_at_new_visits_have_the_variance_of_the_visit(
+    trial: hd.FittedModel,
+) -> None:
+    new = {"baseline": [24.0, 24.0], "arm": ["drug", "drug"], "week": [2, 8]}
+    found = trial.predict(new, interval="prediction")
+    sure = trial.predict(new, interval="confidence")
+    residual = trial.estimates.residual
+    assert residual is not None
+    variances = np.diag(residual.covariances[0])[[0, 3]]
+    half = 1.959963984540054 * np.sqrt(np.asarray(sure["std_error"]) ** 2 + variances)
+    assert_allclose(found["upper"] - found["prediction"], half)
+    model = hd.fit("change ~ week", TRIAL, residual="us(week | patient)")
+    with pytest.raises(DataError, match="was not fitted with"):
+        model.predict({"week": [5]}, interval="prediction")
+
+
+@pytest.mark.parametrize("method", ["ML", "REML"])
+def test_robust_covariances_are_sandwiches_of_the_model_covariance(
+    method: Literal["ML", "REML"],
+) -> None:
+    model = hd.fit(
+        "change ~ baseline + arm", TRIAL, residual="ar1(week | patient)", method=method
+    )
+    X, V, e = model.X, model.V, model.residuals()
+    residual = model.estimates.residual
+    assert residual is not None
+    subject = residual.design.subject
+    Vi = np.linalg.inv(V)
+    Phi = np.linalg.inv(X.T @ Vi @ X)
+    middle = np.zeros_like(Phi)
+    for each in np.unique(subject):
+        score = X.T @ Vi @ np.where(subject == each, e, 0.0)
+        middle += np.outer(score, score)
+    plain = model.robust_vcov("patient", kind="CR0")
+    assert_allclose(plain.vcov, Phi @ middle @ Phi, rtol=1e-8)
+    small = model.robust_vcov("patient", kind="CR2")
+    assert np.all(small.std_error > plain.std_error)
+    assert np.all(model.anova(ddf=small)["df2"] < 80)

@@ -18,6 +18,8 @@ _FAINT = 1e-3  # a correlation of neighbours that says little of the decay
 class Autoregressive(CorrelationPattern):
     """Corr(bᵢ, bⱼ) = ρ^|i−j|, the parameter atanh ρ; the effects are k equally spaced times."""
 
+    equally_spaced = True
+
     def n_parameters(self, k: int) -> int:
         return min(1, k - 1)
 

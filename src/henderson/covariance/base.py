@@ -29,6 +29,11 @@ class CovarianceStructure(ABC):
     needs_matrix: ClassVar[bool] = False  # whether it is complete only after `relating`
 
     @property
+    def equally_spaced(self) -> bool:
+        """Whether θ is that of any number of effects at equal steps, in order."""
+        return False
+
+    @property
     def coordinates(self) -> tuple[int, int] | None:
         """Fewest and most coordinates of an effect, for structures complete only after `at`."""
         return None

@@ -19,6 +19,8 @@ _STARTS = (0.3, 0.8, 0.98)  # correlations of neighbours to try
 class CorrelationPattern(ABC):
     """The correlation of k effects by parameters on the real line; no state but the points."""
 
+    equally_spaced: bool = False  # whether ρ is that of any number of effects at equal steps
+
     @property
     def coordinates(self) -> tuple[int, int] | None:
         """Fewest and most coordinates, for patterns complete only after `at`."""
@@ -103,6 +105,10 @@ class _Patterned(CovarianceStructure):
 @dataclass(frozen=True, slots=True)
 class Homogeneous(_Patterned):
     """Cov(b) = σ²R(ρ), θ = (σ, ρ...); the sign of σ is free."""
+
+    @property
+    def equally_spaced(self) -> bool:
+        return self.pattern.equally_spaced
 
     def split(self, theta: Vector, k: int) -> tuple[Vector, Vector]:
         return theta[:1], theta[1:]

@@ -5,6 +5,7 @@ from henderson.design.known_matrices import KnownMatrix, read_matrices
 from henderson.design.model_frame import ModelFrame, model_frame
 from henderson.design.new_data import NewDesign, NewRandom, new_design
 from henderson.design.random_effects import RandomDesign, random_design
+from henderson.design.relationships import RelationshipMatrix, relationship_matrix
 from henderson.design.residual_design import ResidualDesign, residual_design
 from henderson.design.response import ObservedResponse
 from henderson.design.structured_terms import completed, structured_term
@@ -17,6 +18,7 @@ __all__ = [
     "NewRandom",
     "ObservedResponse",
     "RandomDesign",
+    "RelationshipMatrix",
     "ResidualDesign",
     "completed",
     "fixed_design",
@@ -24,6 +26,7 @@ __all__ = [
     "new_design",
     "random_design",
     "read_matrices",
+    "relationship_matrix",
     "residual_design",
     "structured_term",
 ]

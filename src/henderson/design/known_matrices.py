@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, issparse
 from henderson.arrays import Matrix
 from henderson.covariance import CovarianceStructure
 from henderson.design.factors import labels
+from henderson.design.relationships import RelationshipMatrix
 from henderson.errors import DataError
 
 _SYMMETRIC = 1e-8  # relative to the largest element
@@ -57,7 +58,8 @@ def read_matrices(given: Mapping[str, object] | None) -> dict[str, KnownMatrix]:
     ----------
     given
         By name: a square table whose columns (and, in pandas, index) are the names of the
-        levels, or a pair (matrix, names); a matrix may be a SciPy sparse one.
+        levels, a pair (matrix, names), or what `relationship_matrix` gives; a matrix may be a
+        SciPy sparse one.
 
     Raises
     ------
@@ -76,6 +78,8 @@ def read_matrices(given: Mapping[str, object] | None) -> dict[str, KnownMatrix]:
 
 def _read(name: str, given: Any) -> KnownMatrix:  # noqa: ANN401
     values: Any
+    if isinstance(given, RelationshipMatrix):
+        given = given.matrix, given.names
     if isinstance(given, tuple) and len(given) == 2:
         values, names = given[0], labels(np.asarray(given[1]))
     else:

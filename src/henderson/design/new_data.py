@@ -1,15 +1,16 @@
 """The fitted model's design over other rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Codes, Matrix, Vector
 from henderson.design.columns import Table, Variable, open_table
-from henderson.design.evaluation import Evaluator, columns_used
-from henderson.design.factors import Factor
+from henderson.design.evaluation import Columns, Evaluator, columns_used
+from henderson.design.factors import Factor, factorize
 from henderson.design.fixed_effects import FixedDesign
 from henderson.design.model_frame import (
     ModelFrame,
@@ -19,9 +20,15 @@ from henderson.design.model_frame import (
     read_argument,
     read_column,
 )
-from henderson.design.model_matrix import MatrixRecipe, assemble, known_values
+from henderson.design.model_matrix import (
+    MatrixRecipe,
+    assemble,
+    evaluate_variables,
+    known_values,
+)
 from henderson.design.random_effects import Effects, RandomDesign, effect_columns, group_factors
-from henderson.design.variable_functions import evaluator
+from henderson.design.residual_design import ResidualDesign
+from henderson.design.variable_functions import as_factor, evaluator
 from henderson.errors import DataError
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, parse_expression
@@ -29,11 +36,19 @@ from henderson.formula.syntax_tree import CONSTANTS, parse_expression
 
 @dataclass(frozen=True, slots=True)
 class NewRandom:
-    """One random term over m new rows: as in `RandomDesign`, with code −1 for a new level."""
+    """One random term over m new rows: as in `RandomDesign`, with code −1 for a new level.
+
+    `own_variance` (m,) or 0 is of what no effect of the fit says: of effects between these.
+    """
 
     codes: Codes
     values: Matrix
     columns: NDArray[np.int32] | None
+    own_variance: Vector | float = 0.0
+
+
+Between: TypeAlias = Callable[[tuple[str, ...]], tuple[Matrix, Vector]]
+"""Of m levels without effects: weights (m, k) of those with effects, and variances (m,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ def new_design(
     data: object,
     *,
     offset: PerRow = None,
+    between: Sequence[Between | None] | None = None,
 ) -> NewDesign:
     """The design of one linear predictor over new data.
 
@@ -71,6 +87,9 @@ def new_design(
     offset
         Replaces the offset argument of the fit: a column, an expression, or values (m,).
         Needed where the fit was given an array and the first formula is asked for.
+    between
+        For each of `random`, what levels of its effects that the fit has not seen are like;
+        None: they are an error.
 
     Raises
     ------
@@ -82,7 +101,9 @@ def new_design(
     variables = _Variables(table, formula, {})
     matrix = _fixed_matrix(fixed, variables)
     total = _offset(frame, formula, variables, offset)
-    return NewDesign(matrix, total, tuple(_random(design, variables) for design in random))
+    likes = between or [None] * len(random)
+    made = (_random(each, variables, like) for each, like in zip(random, likes, strict=True))
+    return NewDesign(matrix, total, tuple(made))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +177,7 @@ def _offset(
     return total if added is None else total + added
 
 
-def _random(design: RandomDesign, variables: _Variables) -> NewRandom:
+def _random(design: RandomDesign, variables: _Variables, between: Between | None) -> NewRandom:
     n = variables.table.n
     rows = variables.need(design.factors)
     factors = group_factors(design.factors, variables.at(rows, design.recipe.learned))
@@ -165,8 +186,72 @@ def _random(design: RandomDesign, variables: _Variables) -> NewRandom:
     recipe = design.recipe
     rows = variables.need(recipe.terms.variables)
     evaluate = variables.at(rows, recipe.learned)
+    if between is not None:
+        found = _between_levels(design, evaluate, between)
+        if found is not None:
+            values, own = found
+            return NewRandom(codes, _spread(values, rows, n), None, _spread(own, rows, n))
     _, effects = effect_columns(recipe, known_values(recipe, evaluate), len(rows))
     return NewRandom(codes, *_spread_effects(effects, rows, n))
+
+
+def new_positions(design: ResidualDesign, data: object, *, same: bool) -> tuple[Codes, Codes]:
+    """The group of subjects and the position of each row of new data, (m,) each.
+
+    `same`: positions do not matter, and are 0.
+
+    Raises
+    ------
+    DataError
+        For a missing column, and a position or group that the fit has not seen.
+    """
+    term, table = design.term, open_table(data)
+    variables = _Variables(table, term.formula, {})
+    zeros = np.zeros(table.n, dtype=np.int32)
+    group = zeros if term.by is None else _known(variables, term.by, design.groups, term.text)
+    if same:
+        return group, zeros
+    if term.positions == "1":
+        raise DataError(
+            f"The residual variances of {term.text} differ by the order of the rows of a "
+            "subject, which new data do not have. Name the positions by a column, such as "
+            f"{term.structure}(visit | {design.label})."
+        )
+    return group, _known(variables, term.positions, design.positions, term.text)
+
+
+def _known(variables: _Variables, expression: str, levels: tuple[str, ...], text: str) -> Codes:
+    rows = variables.need([expression])
+    found = variables.at(rows, {}).value(parse_expression(expression))
+    codes = as_factor(found, expression).match(levels)
+    if len(rows) < variables.table.n or (codes < 0).any():
+        raise DataError(
+            f"{expression!r} has values in the new data that {text} was not fitted with, so "
+            f"that the residual variance is not known there. Known: {', '.join(levels[:10])}."
+        )
+    return codes
+
+
+def _between_levels(
+    design: RandomDesign, evaluate: Evaluator, between: Between
+) -> tuple[Matrix, Vector] | None:
+    """Weights of the effects (m, k) and variances of what they leave (m,); None: all known."""
+    (value,) = evaluate_variables(design.recipe.terms, evaluate)
+    (coding,) = design.recipe.codings.values()
+    if isinstance(value, Columns):
+        return None
+    factor = value if isinstance(value, Factor) else factorize(value)
+    factor = factor.without_unused_levels()
+    codes = factor.match(coding.levels)
+    new, place = np.unique(factor.codes[codes < 0], return_inverse=True)
+    if not len(new):
+        return None
+    weights, left = between(tuple(factor.levels[code] for code in new))
+    values, own = np.zeros((len(codes), design.n_effects)), np.zeros(len(codes))
+    known = np.flatnonzero(codes >= 0)
+    values[known, codes[known]] = 1.0
+    values[codes < 0], own[codes < 0] = weights[place], left[place]
+    return values, own
 
 
 def _spread_effects(

@@ -94,7 +94,7 @@ def completed(
             + (f" ({', '.join(matrices)})." if matrices else ": there are none."),
             f'Give it by name: hd.fit(..., matrices={{"{name}": ...}}).',
         )
-    levels = _levels(design)
+    levels = effect_levels(design)
     if levels is None:
         raise _misspelt(
             term,
@@ -238,11 +238,15 @@ def _points(design: RandomDesign) -> Matrix:
     grid = design.recipe.learned.get(variable)
     if isinstance(grid, tuple):
         return np.indices(tuple(map(len, grid)), dtype=np.float64).reshape(2, -1).T
-    rows = [[float(x) for x in label.strip("()").split(",")] for label in coding.levels]
-    return np.array(rows)
+    return points_of(coding.levels)
 
 
-def _levels(design: RandomDesign) -> tuple[str, ...] | None:
+def points_of(levels: tuple[str, ...]) -> Matrix:
+    """Places (m, d) by their labels, "(x,y)"."""
+    return np.array([[float(x) for x in label.strip("()").split(",")] for label in levels])
+
+
+def effect_levels(design: RandomDesign) -> tuple[str, ...] | None:
     """The levels that the effects belong to, where these are of one factor."""
     terms, codings = design.recipe.terms, design.recipe.codings
     if terms.intercept or len(terms.terms) != 1 or len(codings) != 1:

@@ -28,6 +28,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.design import NewRandom
 from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.estimation.estimates import Estimates, TermEstimates
+from henderson.estimation.structured_prediction import structured_variance
 from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.likelihood.packing import pairs, second
 from henderson.likelihood.parameters import flat
@@ -45,6 +46,17 @@ def prediction_variance(
     own = coefficients_of(estimates, name)
     if all(each is None for each in random):
         return quadratic_form(matrix, estimates.vcov[own, own])
+    return _with_shared_effects(estimates, name, matrix, random) + sum(
+        each.own_variance for each in random if each is not None
+    )
+
+
+def _with_shared_effects(
+    estimates: Estimates, name: str, matrix: Matrix, random: Sequence[NewRandom | None]
+) -> Vector:
+    own = coefficients_of(estimates, name)
+    if estimates.residual is not None:
+        return structured_variance(estimates, matrix, random)
     n = estimates.response.y.size
     system = _System.of(estimates, name, random, len(matrix))
     conditional, moved = system.solve(estimates)
@@ -171,14 +183,15 @@ def _extended(
         columns = None if design.columns is None else np.zeros((m, width), dtype=np.int32)
         new = NewRandom(np.zeros(m, dtype=np.int32), np.zeros((m, width)), columns)
     unseen = new.codes < 0
+    term_columns = term_matrix(design, position, dense=new.columns is None)
     return replace(
-        term_matrix(design, position),
+        term_columns,
         levels=g + int(unseen.any()),
         codes=np.concatenate([design.codes, np.where(unseen, g, new.codes)]).astype(np.int32),
-        values=np.concatenate([design.values, np.nan_to_num(new.values)]),
+        values=np.concatenate([term_columns.values, np.nan_to_num(new.values)]),
         columns=None
-        if design.columns is None or new.columns is None
-        else np.concatenate([design.columns, new.columns]),
+        if term_columns.columns is None or new.columns is None
+        else np.concatenate([term_columns.columns, new.columns]),
     )
 
 

@@ -176,7 +176,7 @@ def robust_vcov(
     [17.0]
     """
     estimates = estimates_of(model)
-    linear = is_linear(estimates)
+    linear = is_linear(estimates) or estimates.residual is not None
     if kind is None:
         kind = "CR2" if linear else "CR1"
     if kind not in KINDS:
@@ -186,7 +186,8 @@ def robust_vcov(
         )
     if kind == "CR2" and not linear:
         raise ModelError(
-            "CR2 is for a Gaussian response with the identity link and one residual variance. "
+            "CR2 is for a Gaussian response with the identity link, with one residual variance "
+            "or residual=. "
             'Use kind="CR1" with this model.'
         )
     codes, m = _cluster_codes(estimates, cluster)

@@ -25,9 +25,11 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from scipy.sparse import csr_array, hstack
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import LeastSquares, MixedModelEquations, RandomTermMatrix
+from henderson.errors import ModelError
 from henderson.likelihood.chain_rule import factor_curvature, theta_gradient
 from henderson.likelihood.crossed_effects import (
     CrossedEffects,
@@ -46,6 +48,7 @@ from henderson.likelihood.parameters import (
 from henderson.likelihood.residual_blocks import ResidualBlocks, Whitening
 
 LOG_2PI = float(np.log(2.0 * np.pi))
+_ROWS = 256  # that are predicted at a time
 _LEAST = 1e-7  # of a residual standard deviation, in units of the response's
 
 
@@ -382,6 +385,47 @@ class StructuredLikelihood:
             information -= left.T @ tail.P @ left
         across = at.rows[:, :p].T @ w
         return information - across.T @ across
+
+    def prediction_variance(self, psi: Vector, rows: Matrix, z: Sequence[csr_array]) -> Vector:
+        """Variance of the prediction error of x'β̂ + z'b̂ of each of m rows, (m,).
+
+        `rows` (m, p) has the x, `z` (m, g k) the z of each term.
+
+        Raises
+        ------
+        ModelError
+            Where the covariance of the residuals is singular.
+        """
+        at = self._point(psi)
+        if at is None:
+            raise ModelError(
+                "The covariance of the residuals is estimated as singular, so that there are "
+                "no intervals with random effects. Give random=False."
+            )
+        parts = range(0, len(rows), _ROWS)
+        found = [
+            self._some_variances(at, rows[i : i + _ROWS], [each[i : i + _ROWS] for each in z])
+            for i in parts
+        ]
+        return np.concatenate(found)
+
+    def _some_variances(self, at: _Point, rows: Matrix, z: Sequence[csr_array]) -> Vector:
+        equations, p, m, tail = self.equations, self.p, len(rows), at.tail
+        wanted = np.zeros((equations.q, m))
+        for i, t in enumerate(self.nested):
+            wanted[equations.columns(i)] = z[t].T.toarray()
+        own = flat(self._of(self.nested, at.factors))
+        border = equations.scale([wanted], own, transposed=True)  # Λ₁ᵀz₁
+        moved = rows @ at.fixed.half - border[0].T @ at.x[:, :p]
+        variance = np.zeros(m)
+        if tail is not None:
+            crossed = hstack([z[t] for t in self.crossed]).toarray()
+            moved -= crossed @ tail.b[:, :p]
+            left = crossed - border[0].T @ tail.x
+            variance += np.einsum("ij,ij->i", left @ tail.P, left)
+        gram = np.zeros((m, m))
+        equations.half_solve(border, gram)
+        return variance - np.diag(gram) + np.sum(moved**2, axis=1)
 
     def deviance_at(self, psi: Vector) -> float:
         """−2 log L at ψ exactly; infinite where it does not exist."""

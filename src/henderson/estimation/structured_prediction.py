@@ -1,0 +1,56 @@
+"""Prediction errors of random effects beside residuals that vary together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from henderson.arrays import Matrix, Vector, in_all_columns
+from henderson.design import NewRandom
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.matrices import level_columns, residual_blocks
+from henderson.estimation.term_matrices import term_matrix
+from henderson.likelihood.fixed_basis import FixedBasis
+from henderson.likelihood.parameters import CovarianceParameters
+from henderson.likelihood.structured_residuals import StructuredLikelihood
+
+
+def structured_variance(
+    estimates: Estimates, matrix: Matrix, random: Sequence[NewRandom | None]
+) -> Vector:
+    """Variance of the prediction error of x'β̂ + z'b̂, (m,), by V at the estimates.
+
+    `random` has z of every term, None for one that is left out. A level that was not seen, code
+    −1, adds z'Gz.
+    """
+    residual, location = estimates.residual, estimates.location
+    assert residual is not None
+    size, terms = estimates.response.size, location.terms
+    basis = FixedBasis.of(location.fixed.matrix)
+    k = len(residual.design.positions)
+    likelihood = StructuredLikelihood(
+        [term_matrix(term.design, dense=True) for term in terms],
+        CovarianceParameters(
+            (*(term.structure for term in terms), *residual.structures),
+            (*(term.design.n_effects for term in terms), *[k] * len(residual.structures)),
+        ),
+        residual_blocks(residual.design),
+        basis.Q,
+        estimates.response.y - location.offset,
+        None if np.all(size == 1.0) else size,
+        log_scale=estimates.predictors["dispersion"].fixed_eta,
+        restricted=False,
+    )
+    theta = np.concatenate([*(term.theta for term in terms), *residual.thetas])
+    rows = np.linalg.solve(basis.R.T, matrix.T).T
+    z, unseen = [], np.zeros(len(rows))
+    for term, new in zip(terms, random, strict=True):
+        if new is None:
+            z.append(csr_array((len(rows), term.modes.size)))
+            continue
+        values = np.nan_to_num(new.values)
+        z.append(level_columns(new.codes, values, new.columns, term.modes.shape))
+        whole = in_all_columns(values, new.columns, term.design.n_effects)
+        own = np.einsum("ia,ia->i", whole @ term.covariance, whole)
+        unseen += np.where(new.codes < 0, own, 0.0)
+    return likelihood.prediction_variance(theta, rows, z) + unseen

@@ -1,0 +1,112 @@
+"""Relationship matrices of pedigrees."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import henderson as hd
+from henderson.errors import DataError
+
+
+def test_relationships_are_those_of_hendersons_example() -> None:
+    # Mrode (2005), Linear Models for the Prediction of Animal Breeding Values, table 2.1
+    A = hd.relationship_matrix(animal=[3, 4, 5, 6], sire=[1, 1, 4, 5], dam=[2, None, 3, 2])
+    order = [A.names.index(str(i)) for i in range(1, 7)]
+    expected = [
+        [1.00, 0.00, 0.50, 0.50, 0.50, 0.25],
+        [0.00, 1.00, 0.50, 0.00, 0.25, 0.625],
+        [0.50, 0.50, 1.00, 0.25, 0.625, 0.5625],
+        [0.50, 0.00, 0.25, 1.00, 0.625, 0.3125],
+        [0.50, 0.25, 0.625, 0.625, 1.125, 0.6875],
+        [0.25, 0.625, 0.5625, 0.3125, 0.6875, 1.125],
+    ]
+    assert_allclose(A.matrix[np.ix_(order, order)], expected)
+
+
+def test_the_inverse_by_rules_is_the_inverse() -> None:
+    rng = np.random.default_rng(4)
+    m = 120
+    sire = [rng.integers(0, i) if i > 10 and rng.random() > 0.1 else None for i in range(m)]
+    dam = [rng.integers(0, i) if i > 10 and rng.random() > 0.2 else None for i in range(m)]
+    names = np.array([f"a{i}" for i in range(m)])
+    shuffled = rng.permutation(m)
+    A = hd.relationship_matrix(
+        names[shuffled],
+        ["" if sire[i] is None else names[sire[i]] for i in shuffled],
+        [np.nan if dam[i] is None else names[dam[i]] for i in shuffled],
+    )
+    assert A.inbreeding.max() > 0.1
+    assert_allclose(A.inverse.toarray() @ A.matrix, np.eye(m), atol=1e-10)
+    assert A.inverse.nnz < 0.2 * m**2
+
+
+def test_selfing_makes_inbred_lines() -> None:
+    A = hd.relationship_matrix(["s1", "s2", "s3"], ["p", "s1", "s2"], ["p", "s1", "s2"])
+    assert_allclose(A.inbreeding, [0.0, 0.5, 0.75, 0.875])
+
+
+@pytest.mark.parametrize(
+    ("pedigree", "words"),
+    [
+        ((["a", "b"], ["b", "a"], ["", ""]), r"'a' → 'b' → 'a' are their own ancestors"),
+        ((["a"], ["a"], [""]), r"'a' → 'a' are their own ancestors"),
+        ((["a", "a"], ["b", "c"], ["", ""]), r"'a' is in the pedigree with the parents"),
+        ((["a", None], ["b", "c"], ["", ""]), r"has no name"),
+        ((["a", "b"], ["b"], ["", ""]), r"have 2, 1, 2 values"),
+    ],
+)
+def test_a_pedigree_that_cannot_be_is_refused(pedigree: tuple, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        hd.relationship_matrix(*pedigree)
+
+
+@pytest.fixture(scope="module")
+def herd() -> tuple[pd.DataFrame, hd.FittedModel]:
+    """Animals of which only some have records."""
+    rng = np.random.default_rng(8)
+    m = 150
+    pedigree = pd.DataFrame({"animal": np.arange(1, m + 1)})
+    pedigree["sire"] = [rng.integers(1, 16) if i > 40 else 0 for i in range(m)]
+    pedigree["dam"] = [rng.integers(16, 41) if i > 40 else 0 for i in range(m)]
+    A = hd.relationship_matrix(pedigree["animal"], pedigree["sire"], pedigree["dam"])
+    order = np.array(A.names, dtype=int) - 1
+    a = np.empty(m)
+    a[order] = np.linalg.cholesky(A.matrix) @ rng.standard_normal(m)
+    records = pd.DataFrame({"animal": rng.choice(np.arange(41, 140), 260) + 1})
+    records["age"] = rng.uniform(0, 1, 260)
+    records["y"] = a[records["animal"] - 1] + records["age"] + rng.standard_normal(260)
+    model = hd.fit("y ~ age + propto(1 | animal, A)", records, matrices={"A": A})
+    return records, model
+
+
+def test_animals_without_records_have_the_breeding_values_of_all_animals(
+    herd: tuple[pd.DataFrame, hd.FittedModel],
+) -> None:
+    records, model = herd
+    matrix = model.estimates.specification.matrices["A"]
+    sd = model.covariance_parameters()["estimate"].iloc[0]
+    G = sd**2 * np.asarray(matrix.values)
+    place = {name: i for i, name in enumerate(matrix.names)}
+    Z = np.zeros((len(records), len(place)))
+    Z[np.arange(len(records)), [place[str(i)] for i in records["animal"]]] = 1.0
+    V, X = model.V, model.X
+    new = pd.DataFrame({"animal": [1, 20, 60, 145, 150], "age": 0.5})
+    at = [place[str(i)] for i in new["animal"]]
+    beta = model.estimates.location.beta
+    modes = G @ Z.T @ np.linalg.solve(V, model.estimates.response.y - X @ beta)
+    x = np.column_stack([np.ones(5), new["age"]])
+    found = model.predict(new, interval="confidence")
+    assert_allclose(found["prediction"], x @ beta + modes[at], rtol=1e-9)
+    across = Z @ G[:, at]
+    a = x - across.T @ np.linalg.solve(V, X)
+    Phi = np.linalg.inv(X.T @ np.linalg.solve(V, X))
+    left = G[at, at] - np.sum(across * np.linalg.solve(V, across), axis=0)
+    assert_allclose(found["std_error"] ** 2, np.sum(a @ Phi * a, axis=1) + left, rtol=1e-8)
+
+
+def test_an_animal_outside_the_matrix_is_an_error(
+    herd: tuple[pd.DataFrame, hd.FittedModel],
+) -> None:
+    with pytest.raises(DataError, match="has no row '999'"):
+        herd[1].predict({"animal": [999], "age": [0.5]})
