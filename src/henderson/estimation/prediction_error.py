@@ -28,7 +28,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.design import NewRandom
 from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.estimation.estimates import Estimates, TermEstimates
-from henderson.estimation.structured_prediction import structured_variance
+from henderson.estimation.structured_estimates import structured_variance
 from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.likelihood.packing import pairs, second
 from henderson.likelihood.parameters import flat

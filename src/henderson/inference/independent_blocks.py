@@ -24,6 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.estimation.estimates import Estimates, ResidualEstimates
 from henderson.estimation.matrices import residual_blocks, row_precisions
+from henderson.estimation.structured_estimates import structured_likelihood
 from henderson.inference.expected_information import changes_of, linear_basis
 from henderson.inference.kenward_roger import KenwardRoger
 from henderson.inference.satterthwaite import Satterthwaite
@@ -98,9 +99,14 @@ class BlockSums:
 
 def too_large(estimates: Estimates) -> int | None:
     """Rows of the largest block where its matrices would be too large; None where they fit."""
-    size = int(np.bincount(_independent(estimates)).max())
+    size = linked_rows(estimates)
     count = estimates.vcov_all.shape[0] - estimates.location.beta.size
     return size if size * size * count > _MOST_NUMBERS else None
+
+
+def linked_rows(estimates: Estimates) -> int:
+    """Rows of the largest block."""
+    return int(np.bincount(_independent(estimates)).max())
 
 
 def residual_vanishes(estimates: Estimates) -> bool:
@@ -118,7 +124,7 @@ def covariance_factors(estimates: Estimates) -> Iterator[tuple[np.ndarray, Matri
 
 def is_regular(estimates: Estimates) -> bool:
     """Whether V is positive definite, to more than rounding."""
-    if estimates.residual is not None and _residuals_are_regular(estimates, estimates.residual):
+    if residuals_are_regular(estimates):
         return True
     try:
         for _, L in covariance_factors(estimates):
@@ -130,8 +136,11 @@ def is_regular(estimates: Estimates) -> bool:
     return True
 
 
-def _residuals_are_regular(estimates: Estimates, residual: ResidualEstimates) -> bool:
-    """Whether R alone makes V so: no pivot of V is below 1/(R⁻¹)ᵢᵢ, in any order."""
+def residuals_are_regular(estimates: Estimates) -> bool:
+    """Whether residuals that vary together make V so: no pivot is below 1/(R⁻¹)ᵢᵢ."""
+    residual = estimates.residual
+    if residual is None:
+        return False
     blocks = residual_blocks(residual.design)
     whitening = blocks.factor(residual.covariances)
     if whitening is None:
@@ -153,7 +162,17 @@ def _of_effects(estimates: Estimates) -> Vector:
 
 def satterthwaite(estimates: Estimates) -> Satterthwaite:
     """By the derivatives in the parameters that were estimated."""
-    residual, p = estimates.residual, estimates.location.beta.size
+    p = estimates.location.beta.size
+    estimated = np.nan_to_num(estimates.vcov_all[p:, p:])
+    vcov, residual = estimates.vcov[:p, :p], estimates.residual
+    if residual is not None:
+        estimated = np.pad(estimated, ((1, 0), (1, 0)))  # there is no σ beside them
+    if residuals_are_regular(estimates):
+        likelihood, basis, psi = structured_likelihood(estimates, scales=True)
+        half, lost = likelihood.information_lost(psi)
+        gamma = estimates.predictors["dispersion"].beta.size  # before θ in `vcov_all`
+        lost = np.roll(lost, gamma, axis=0)
+        return Satterthwaite(vcov, np.linalg.solve(basis.R, half), lost, estimated)
     variance = 1.0 if residual is not None else _variance(estimates)  # of which θ are relative
     of_terms = [
         variance * changes_of(t.structure, t.theta, t.design.n_effects)
@@ -161,10 +180,7 @@ def satterthwaite(estimates: Estimates) -> Satterthwaite:
     ]
     of_residuals = [] if residual is None else _by_group(residual, changes_of)
     sums = BlockSums.of(estimates, of_terms, of_residuals, second_order=False)
-    estimated = np.nan_to_num(estimates.vcov_all[p:, p:])
-    if residual is not None:  # there is no σ beside them
-        estimated = np.pad(estimated, ((1, 0), (1, 0)))
-    return Satterthwaite(estimates.vcov[:p, :p], sums.root, sums.lost, estimated)
+    return Satterthwaite(vcov, sums.root, sums.lost, estimated)
 
 
 def kenward_roger(estimates: Estimates) -> KenwardRoger:

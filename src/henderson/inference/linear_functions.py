@@ -28,6 +28,7 @@ from henderson.inference.satterthwaite import Satterthwaite
 from henderson.prediction import normal_quantile
 
 _MODERATE = 1000  # random effects up to which Kenward-Roger is the default
+_LINKED = 500  # rows that vary together, likewise
 _SQUARE = 4e6  # and the largest (p × variance parameters)²
 _RANK = 1e-8  # singular values of whitened rows, relative to the largest
 
@@ -283,6 +284,9 @@ def default_method(estimates: Estimates) -> str:
     restricted = asked.method == "REML" and not asked.priors
     best = "kenward-roger" if restricted else "satterthwaite"
     if estimates.residual is not None:
+        linked = independent_blocks.linked_rows(estimates)
+        if linked > _LINKED and independent_blocks.residuals_are_regular(estimates):
+            return "satterthwaite"
         if independent_blocks.too_large(estimates) is None:
             if independent_blocks.is_regular(estimates):
                 return best
@@ -416,7 +420,7 @@ def _refuse_unsolvable(estimates: Estimates) -> None:
 def _satterthwaite(estimates: Estimates) -> DegreesOfFreedom:
     if estimates.residual is None and not is_linear(estimates):
         raise _needs_linear("Satterthwaite's", estimates)
-    if _by_blocks(estimates):
+    if independent_blocks.residuals_are_regular(estimates) or _by_blocks(estimates):
         return independent_blocks.satterthwaite(estimates)
     _refuse_unsolvable(estimates)
     return Satterthwaite.of(estimates)

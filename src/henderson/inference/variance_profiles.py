@@ -24,7 +24,6 @@ from henderson.arrays import Vector
 from henderson.covariance import CovarianceStructure
 from henderson.covariance.unstructured import Unstructured
 from henderson.equations import MixedModelEquations
-from henderson.errors import ModelError
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.inference.anova_tables import Fitted, estimates_of
@@ -37,6 +36,7 @@ from henderson.inference.likelihood_ratio import by_ml, refuse_priors
 from henderson.inference.linear_functions import is_linear
 from henderson.inference.profiling import chosen_names, interval_table, step_to
 from henderson.inference.refitting import design_of, refit
+from henderson.inference.residual_profiles import residual_parameters
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood
 from henderson.likelihood.objective import Evaluation
@@ -119,7 +119,9 @@ def profile_variances(
     -----
     Correlations are profiled for unstructured covariances, and of other structures what one
     parameter determines: the correlation of `cs` and `ar1`, that of neighbours in `toep` and
-    `ante`, decays and ranges. In models that are not linear, standard deviations are where the
+    `ante`, decays and ranges. Of residuals that vary together they are "sd|Residual" and
+    "correlation|Residual", and "sd_8|Residual" of position 8 where they are unstructured. In
+    models that are not linear, standard deviations are where the
     structure has one for each effect.
 
     Examples
@@ -131,19 +133,21 @@ def profile_variances(
     (['sd_(Intercept)|Batch', 'sigma'], [84.1, 67.7])
     """
     estimates = estimates_of(model)
-    if estimates.residual is not None:
-        raise ModelError(
-            "Profile intervals of variances are not there yet for residuals that vary together "
-            f"({estimates.residual.design.term.text}). Use bootstrap()."
-        )
     refuse_priors(estimates, "Profile intervals need")
     z = normal_quantile(level)
     known = {each.name: each for each in _parameters(estimates)}
-    chosen = chosen_names("variance parameter", parameters, list(known))
+    names = [*known, *residual_parameters(estimates.residual)]
+    chosen = chosen_names("variance parameter", parameters, names)
     best = by_ml(estimates)
     linear = _LinearModel.of(best) if is_linear(best) else None
+    of_residuals = residual_parameters(best.residual)
     with np.errstate(all="ignore"):
-        found = [_interval(best, linear, known[name], z) for name in chosen]
+        found = [
+            of_residuals[name].interval(best, z)
+            if name in of_residuals
+            else _interval(best, linear, known[name], z)
+            for name in chosen
+        ]
     return interval_table(estimates, chosen, found)
 
 

@@ -386,6 +386,32 @@ class StructuredLikelihood:
         across = at.rows[:, :p].T @ w
         return information - across.T @ across
 
+    def information_lost(self, psi: Vector) -> tuple[Matrix, Blocks]:
+        """T with TTᵀ = (XᵀV⁻¹X)⁻¹, (p, p), and Aᵀ∂ᵢVA of every ψᵢ, A = V⁻¹XT, (m, p, p)."""
+        at = self._point(psi)
+        assert at is not None
+        count = len(self.parameters)
+        derivatives = self.parameters.factor_derivatives(psi[:count])
+        changes = covariance_changes(at.factors, derivatives)
+        p, whitening = self.p, at.whitening
+        F = np.ascontiguousarray(at.rows[:, :p])
+        found: list[Blocks] = [np.empty(0)] * self.n_terms
+        by_term = self.equations.by_term(self.equations.z_transpose_times([F[:, None, :]]))
+        for t, z in zip(self.nested, by_term, strict=True):
+            found[t] = _products(z, changes[t])
+        if at.tail is not None:
+            effects = at.tail.white.effects
+            for t, z in zip(self.crossed, effects.by_term(at.tail.F[:, :p]), strict=True):
+                found[t] = _products(z, changes[t])
+        A = whitening.transpose(F)  # of scaled rows
+        own = changes[self.n_terms :]
+        moved = [A.T @ self.blocks.changes_times(own, A[:, j]) for j in range(p)]
+        found.append(np.stack(moved, axis=1).transpose(2, 0, 1))
+        left = whitening.colour(F)
+        half = np.einsum("nd,np,nq->dpq", self._scales, A, left, optimize=True)
+        found.append(half + half.transpose(0, 2, 1))
+        return at.fixed.half, np.concatenate(found)
+
     def prediction_variance(self, psi: Vector, rows: Matrix, z: Sequence[csr_array]) -> Vector:
         """Variance of the prediction error of x'β̂ + z'b̂ of each of m rows, (m,).
 
@@ -458,3 +484,10 @@ class StructuredLikelihood:
             modes[t], covariances[t] = each[:, :, 0] @ T.T, T @ B @ T.T
         half = at.fixed.half
         return StructuredSolution(at.deviance, at.fixed.beta, half @ half.T, modes, covariances)
+
+
+def _products(z: Blocks, changes: Blocks) -> Blocks:
+    """Σ zᵀDz over levels, (count, p, p), for z (g, k, p) and D (count, k, k)."""
+    return np.array([np.tensordot(z, D @ z, axes=((0, 1), (0, 1))) for D in changes]).reshape(
+        len(changes), z.shape[2], z.shape[2]
+    )

@@ -1,4 +1,4 @@
-"""Prediction errors of random effects beside residuals that vary together."""
+"""The likelihood of a fit whose residuals vary together, and its errors of predictions."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,12 @@ from henderson.likelihood.parameters import CovarianceParameters
 from henderson.likelihood.structured_residuals import StructuredLikelihood
 
 
-def structured_variance(
-    estimates: Estimates, matrix: Matrix, random: Sequence[NewRandom | None]
-) -> Vector:
-    """Variance of the prediction error of x'β̂ + z'b̂, (m,), by V at the estimates.
-
-    `random` has z of every term, None for one that is left out. A level that was not seen, code
-    −1, adds z'Gz.
-    """
+def structured_likelihood(
+    estimates: Estimates, *, scales: bool = False
+) -> tuple[StructuredLikelihood, FixedBasis, Vector]:
+    """The likelihood, the basis of its X, and ψ; `scales`: with γ, else γ is in the rows."""
     residual, location = estimates.residual, estimates.location
+    spread = estimates.predictors["dispersion"]
     assert residual is not None
     size, terms = estimates.response.size, location.terms
     basis = FixedBasis.of(location.fixed.matrix)
@@ -38,10 +35,24 @@ def structured_variance(
         basis.Q,
         estimates.response.y - location.offset,
         None if np.all(size == 1.0) else size,
-        log_scale=estimates.predictors["dispersion"].fixed_eta,
+        scales=spread.fixed.matrix if scales else None,
+        log_scale=spread.offset if scales else spread.fixed_eta,
         restricted=False,
     )
-    theta = np.concatenate([*(term.theta for term in terms), *residual.thetas])
+    theta = [*(term.theta for term in terms), *residual.thetas]
+    return likelihood, basis, np.concatenate([*theta, *([spread.beta] if scales else [])])
+
+
+def structured_variance(
+    estimates: Estimates, matrix: Matrix, random: Sequence[NewRandom | None]
+) -> Vector:
+    """Variance of the prediction error of x'β̂ + z'b̂, (m,), by V at the estimates.
+
+    `random` has z of every term, None for one that is left out. A level that was not seen, code
+    −1, adds z'Gz.
+    """
+    terms = estimates.location.terms
+    likelihood, basis, theta = structured_likelihood(estimates)
     rows = np.linalg.solve(basis.R.T, matrix.T).T
     z, unseen = [], np.zeros(len(rows))
     for term, new in zip(terms, random, strict=True):

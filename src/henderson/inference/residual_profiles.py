@@ -1,0 +1,140 @@
+"""Profile likelihood intervals of the parameters of residuals that vary together.
+
+A standard deviation of an unstructured covariance is held as its logarithm, a correlation as
+artanh ρ, and what another structure has one element of θ for, as that element; ends are on the
+scale of the parameter itself. Every point is a fit with the value held in the structure.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from henderson.arrays import Vector
+from henderson.covariance import CovarianceStructure, Unstructured
+from henderson.estimation.estimates import Estimates, ResidualEstimates
+from henderson.inference.constrained_structures import (
+    FixedCorrelation,
+    FixedElement,
+    FixedScale,
+)
+from henderson.inference.profiling import step_to
+from henderson.inference.refitting import refit
+
+_STEP = 0.1  # a first one, of logarithms and artanh ρ, and relative to others
+_FARTHEST = 60.0  # standard errors
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualParameter:
+    """One parameter of the covariance of a group of subjects."""
+
+    name: str
+    group: int
+    at: float  # the estimate, in coordinates of the search
+    hold: Callable[[float], CovarianceStructure]
+    natural: Callable[[float], float]  # coordinates to the parameter
+
+    def interval(self, best: Estimates, z: float) -> tuple[float, float, float]:
+        """The estimate by `best`, a fit by maximum likelihood, and where ζ is −z and z."""
+
+        def zeta(step: float) -> float:
+            fit = refit(self._held(best, self.at + step))
+            lost = 2.0 * (best.log_likelihood - fit.log_likelihood)
+            return float(np.sign(step) * np.sqrt(max(lost, 0.0)))
+
+        first = _STEP * max(abs(self.at), 0.1)
+        unit = first / np.clip(zeta(first), 0.05, 20.0)
+        low, high = (
+            self.at + unit * step_to(lambda u: zeta(unit * u), side, _FARTHEST)
+            for side in (-z, z)
+        )
+        return self.natural(self.at), self.natural(low), self.natural(high)
+
+    def _held(self, best: Estimates, value: float) -> Estimates:
+        assert best.residual is not None
+        structures = list(best.residual.structures)
+        structures[self.group] = self.hold(value)
+        return replace(best, residual=replace(best.residual, structures=tuple(structures)))
+
+
+def residual_parameters(residual: ResidualEstimates | None) -> dict[str, ResidualParameter]:
+    """By name: "sd|Residual", "correlation|Residual (drug)", "sd_8|Residual"."""
+    if residual is None:
+        return {}
+    found: list[ResidualParameter] = []
+    for h, group in enumerate(residual.design.groups):
+        label = f"Residual ({group})" if group else "Residual"
+        each = _unstructured if isinstance(residual.structures[h], Unstructured) else _elements
+        found += each(residual, h, label)
+    return {parameter.name: parameter for parameter in found}
+
+
+def _unstructured(
+    residual: ResidualEstimates, h: int, label: str
+) -> Iterator[ResidualParameter]:
+    covariance, positions = residual.covariances[h], residual.design.positions
+    k, sd = len(positions), np.sqrt(np.diag(covariance))
+    for i, position in enumerate(positions):
+        first = Unstructured((i, *(j for j in range(k) if j != i)))
+        yield ResidualParameter(
+            f"sd_{position}|{label}",
+            h,
+            float(np.log(sd[i])),
+            partial(_with_sd, first, i),
+            _exponential,
+        )
+        for j in range(i + 1, k):
+            pair = Unstructured((i, j, *(each for each in range(k) if each not in {i, j})))
+            yield ResidualParameter(
+                f"cor_{positions[j]}.{position}|{label}",
+                h,
+                float(np.arctanh(covariance[i, j] / (sd[i] * sd[j]))),
+                partial(_with_correlation, pair, k),
+                _hyperbolic,
+            )
+
+
+def _exponential(value: float) -> float:
+    return float(np.exp(value))
+
+
+def _hyperbolic(value: float) -> float:
+    return float(np.tanh(value))
+
+
+def _with_sd(base: CovarianceStructure, effect: int, log_sd: float) -> CovarianceStructure:
+    return FixedScale(base, 0, effect, float(np.exp(log_sd)))
+
+
+def _with_correlation(base: CovarianceStructure, k: int, artanh: float) -> CovarianceStructure:
+    return FixedCorrelation(base, k, float(np.tanh(artanh)))
+
+
+def _elements(residual: ResidualEstimates, h: int, label: str) -> Iterator[ResidualParameter]:
+    """Parameters that one element of θ alone stands for."""
+    structure, theta = residual.structures[h], residual.thetas[h]
+    k = len(residual.design.positions)
+    for element in range(len(theta)):
+        moved = theta.copy()
+        moved[element] += 1e-4
+        before, after = structure.natural(theta, k), structure.natural(moved, k)
+        differs = [name for name in before if before[name] != after[name]]
+        if len(differs) == 1:
+            (name,) = differs
+            yield ResidualParameter(
+                f"{name}|{label}",
+                h,
+                float(theta[element]),
+                partial(FixedElement, structure, element),
+                partial(_natural, structure, theta, k, element, name),
+            )
+
+
+def _natural(
+    structure: CovarianceStructure, theta: Vector, k: int, element: int, name: str, value: float
+) -> float:
+    moved = theta.copy()
+    moved[element] = value
+    return structure.natural(moved, k)[name]
