@@ -97,10 +97,15 @@ def predict(
 
         η̂ ± z₁₋α/₂ √(se² + σ²/size)
 
+    (the variance of the row's position and group where residuals vary together),
     where se² includes z'Gz of every term not included in the prediction: at `random=False`, it
     is for an observation in levels not seen. For other families the ends of the interval are
     quantiles of the mixture of the family's distributions over η ~ N(η̂, se²), computed from
     their distribution functions, not by simulation.
+
+    Effects at times and places and of relatives that no row has are predicted by those that
+    rows have, where the structure says how they are related: see
+    `estimation.unobserved_effects`.
 
     At `random=False`, h(x'β̂) is the mean where all random effects are 0, not the mean over the
     population of levels, unless the link is the identity.
