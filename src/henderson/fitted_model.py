@@ -249,9 +249,12 @@ class FittedModel:
         rng: np.random.Generator | int | None = None,
         workers: int = 1,
         report: Callable[[int], None] | None = None,
+        errors: Callable[[Any], ArrayLike] | None = None,
     ) -> Bootstrap:
         """Refits to responses drawn from the model; see `inference.bootstrap`."""
-        return bootstrap(self, function, n=n, rng=rng, workers=workers, report=report)
+        return bootstrap(
+            self, function, n=n, rng=rng, workers=workers, report=report, errors=errors
+        )
 
     def power(
         self,

@@ -129,3 +129,32 @@ def test_bias_corrected_ends_are_moved_percentiles() -> None:
 def test_a_number_of_refits_must_be_one() -> None:
     with pytest.raises(ModelError, match="n=1 is not a count"):
         bootstrap(dyestuff(), n=1)
+
+
+def test_studentized_ends_are_quantiles_of_t_times_the_standard_error() -> None:
+    model = hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"))
+    found = bootstrap(model, n=60, rng=3)
+    own = bootstrap(
+        model,
+        lambda m: m.params,
+        n=60,
+        rng=3,
+        errors=lambda m: list(m.bse.values()),
+    )
+    assert_allclose(found.errors[:, :2], own.errors, rtol=1e-4)
+    se = np.array(list(model.bse.values()))
+    t = (own.draws - own.observed) / own.errors
+    ends = own.observed - np.quantile(t, [0.95, 0.05], axis=0) * se
+    table = own.intervals(level=0.9, kind="studentized")
+    assert_allclose([table["lower"], table["upper"]], ends)
+    default = found.intervals(level=0.9, kind="studentized")
+    assert_allclose(default["lower"][:2], ends[0], rtol=1e-4)
+    assert np.isnan(default["lower"][2:]).all()
+
+
+def test_studentized_intervals_need_standard_errors() -> None:
+    found = bootstrap(dyestuff(), lambda m: m.sigma, n=3, rng=1)
+    with pytest.raises(ModelError, match="a function `errors` of the model"):
+        found.intervals(kind="studentized")
+    with pytest.raises(ModelError, match="errors gives 2 standard errors of 1 values"):
+        bootstrap(dyestuff(), lambda m: m.sigma, n=3, rng=1, errors=lambda m: [1.0, 2.0])

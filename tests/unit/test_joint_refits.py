@@ -58,6 +58,8 @@ def test_responses_fitted_at_once_have_the_estimates_of_single_fits(name: str) -
         sigma = np.exp(one.predictors["dispersion"].beta[0])
         assert_allclose(fits.sigma[i], sigma, rtol=1e-6)
         assert_allclose(fits.beta[i], one.location.beta, rtol=1e-6, atol=1e-7 * sigma)
+        p = fits.beta.shape[1]
+        assert_allclose(fits.std_error[i], np.sqrt(np.diag(one.vcov)[:p]), rtol=1e-6)
         for term, G in zip(one.location.terms, fits.covariances, strict=True):
             assert_allclose(G[i], term.covariance, rtol=1e-5, atol=1e-6 * sigma**2)
 

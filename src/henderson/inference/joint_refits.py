@@ -34,6 +34,7 @@ class JointFits:
     """Estimates for m responses; NaN where the search left them."""
 
     beta: Matrix  # (m, p)
+    std_error: Matrix  # (m, p), of β
     sigma: Vector  # (m,)
     covariances: tuple[Matrix, ...]  # of each term, (m, k, k), of b
     found: NDArray[np.bool_]  # (m,)
@@ -128,6 +129,8 @@ class JointRefits:
             theta, at, found = self._search(sums)
             sigma = unit * np.sqrt(at.sigma2)
             beta = np.linalg.solve(self.basis.R, gamma + unit * at.beta).T
+            half = np.einsum("jp,rpm->mjr", np.linalg.inv(self.basis.R), at.half)
+            std_error = sigma[:, None] * np.sqrt(np.sum(half**2, axis=2))
         found &= np.isfinite(sigma) & np.isfinite(beta).all(axis=1) & (unit > 0.0)
         theta = np.where(np.abs(theta) < self.smallest[:, None], 0.0, theta)
         covariances = []
@@ -137,7 +140,7 @@ class JointRefits:
             T = np.einsum("im,iab->mab", theta[own], dT).reshape(-1, k, k)
             covariances.append(sigma[:, None, None] ** 2 * T @ T.transpose(0, 2, 1))
             assert term.design.n_effects == k
-        return JointFits(beta, sigma, tuple(covariances), found)
+        return JointFits(beta, std_error, sigma, tuple(covariances), found)
 
     def _search(self, sums: Responses) -> tuple[Stack, Deviances, NDArray[np.bool_]]:
         """θ (nθ, m), what is known there, and which of them are minima."""
@@ -203,6 +206,7 @@ def _some(at: Deviances, which: NDArray[np.bool_]) -> Deviances:
         at.hessian[..., which],
         at.beta[:, which],
         at.sigma2[which],
+        at.half[..., which],
     )
 
 
@@ -213,4 +217,5 @@ def _chosen(old: Deviances, new: Deviances, good: NDArray[np.bool_]) -> Deviance
         np.where(good, new.hessian, old.hessian),
         np.where(good, new.beta, old.beta),
         np.where(good, new.sigma2, old.sigma2),
+        np.where(good, new.half, old.half),
     )

@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri
 
 from henderson.arrays import Matrix, Vector
 from henderson.design import ModelFrame
-from henderson.errors import HendersonError
+from henderson.errors import HendersonError, ModelError
 from henderson.estimation import FitControl
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
@@ -30,7 +30,7 @@ from henderson.inference.replicates import checked_count, replicates, replicates
 from henderson.prediction import NativeTable, check_choice, normal_quantile
 from henderson.simulation import ResponseDraws
 
-IntervalKind = Literal["percentile", "basic", "bias-corrected", "normal"]
+IntervalKind = Literal["percentile", "basic", "bias-corrected", "normal", "studentized"]
 # Estimates are then off by a thousandth of a standard error.
 _QUICK = FitControl(hessian="model", tolerance=1e-6)
 FAILURES = (HendersonError, np.linalg.LinAlgError, FloatingPointError)
@@ -45,6 +45,8 @@ class Bootstrap:
     draws: Matrix  # (n, m), a refit a row; NaN where it failed
     converged: int  # how many of the n refits did
     frame: ModelFrame
+    observed_errors: Vector  # (m,), standard errors of `observed`; NaN where none are known
+    errors: Matrix  # (n, m), of `draws`
 
     @property
     def std_error(self) -> Vector:
@@ -63,15 +65,26 @@ class Bootstrap:
         kind
             "percentile": quantiles of T*. "basic": 2T less these, the other way round.
             "bias-corrected": percentiles moved by the share of T* below T. "normal": T less the
-            mean of T* − T, ± z standard errors.
+            mean of T* − T, ± z standard errors. "studentized": T less the quantiles of
+            (T* − T)/se* times se, of what standard errors are known for.
 
         Returns
         -------
         table
             One row a value: `name`, `estimate`, `std_error`, `lower`, `upper`.
+
+        Raises
+        ------
+        ModelError
+            For a level or a kind that does not exist, or "studentized" without standard errors.
         """
         z = normal_quantile(level)  # refuses levels outside (0, 1)
         check_choice("kind", kind, get_args(IntervalKind))
+        if kind == "studentized" and not np.isfinite(self.observed_errors).any():
+            raise ModelError(
+                "Studentized intervals need the standard error of each refit. Give bootstrap() "
+                "a function `errors` of the model, such as lambda m: list(m.bse.values())."
+            )
         lower, upper = self._ends(kind, z)
         return self.frame.table(
             {
@@ -101,6 +114,12 @@ class Bootstrap:
                 for at in (-z, z)
             ]
             return np.array(ends[0]), np.array(ends[1])
+        if kind == "studentized":
+            ends = np.full((2, len(T)), np.nan)
+            se, known = self.observed_errors, np.isfinite(self.observed_errors)
+            t = (draws - T)[:, known] / self.errors[:, known]
+            ends[:, known] = T[known] - np.nanquantile(t, ndtr([z, -z]), axis=0) * se[known]
+            return ends[0], ends[1]
         lower, upper = np.nanquantile(draws, ndtr([-z, z]), axis=0)
         return (lower, upper) if kind == "percentile" else (2.0 * T - upper, 2.0 * T - lower)
 
@@ -118,6 +137,7 @@ def bootstrap(
     rng: np.random.Generator | int | None = None,
     workers: int = 1,
     report: Callable[[int], None] | None = None,
+    errors: Callable[[Any], ArrayLike] | None = None,
 ) -> Bootstrap:
     """Refit the model to n responses drawn from it, and take a function of each refit.
 
@@ -138,6 +158,10 @@ def bootstrap(
         Number of processes.
     report
         Called with the number of refits done, after each: for a progress bar.
+    errors
+        Standard errors of what `function` takes, of the same models and in the same order, for
+        studentized intervals. Without a function, those of the fixed effects of linear models
+        are taken.
 
     Returns
     -------
@@ -147,7 +171,7 @@ def bootstrap(
     Raises
     ------
     ModelError
-        For n below 2, or no number of workers.
+        For n below 2, no number of workers, or errors that are not as many as the values.
 
     Notes
     -----
@@ -163,58 +187,97 @@ def bootstrap(
     (('sigma',), (20, 1))
     """
     estimates = estimates_of(model)
-    names, observed = _named(function or parameters, model if function else estimates)
+    taken = _Taken(model, function, errors)
+    names = _named(function or parameters, model if function else estimates)[0]
+    observed = taken.of(estimates)
     n = checked_count("n", n, 2)
-    joint = None if function or not is_linear(estimates) else JointRefits.of(estimates)
+    joint = None
+    if function is None and errors is None and is_linear(estimates):
+        joint = JointRefits.of(estimates)
     if joint is None:
-        prepare = _Prepare(model, estimates, function)
+        prepare = _Prepare(estimates, taken)
         found = replicates(prepare, n, rng, workers=workers, report=report)
     else:
         found = replicates_together(
-            _PrepareTogether(joint), n, rng, joint.together, workers=workers, report=report
+            _PrepareTogether(joint, taken),
+            n,
+            rng,
+            joint.together,
+            workers=workers,
+            report=report,
         )
     draws = np.full((n, len(observed)), np.nan)
     for draw, (value, _) in zip(draws, found, strict=True):
         if value is not None:
             draw[:] = value
     return Bootstrap(
-        names, observed, draws, sum(converged for _, converged in found), estimates.frame
+        names=names,
+        observed=observed[: len(names)],
+        draws=draws[:, : len(names)],
+        converged=sum(converged for _, converged in found),
+        frame=estimates.frame,
+        observed_errors=observed[len(names) :],
+        errors=draws[:, len(names) :],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is taken of a refit: values, then as many standard errors."""
+
+    model: Any
+    function: Callable[[Any], Mapping[str, float] | ArrayLike] | None
+    errors: Callable[[Any], ArrayLike] | None
+
+    @property
+    def control(self) -> FitControl:
+        """As exact as what is taken asks for."""
+        return _QUICK if self.function is None and self.errors is None else FitControl()
+
+    def of(self, estimates: Estimates) -> Vector:
+        """(2m,) of m values; NaN where there is no standard error."""
+        like = _like(self.model, estimates)
+        value = _named(self.function or parameters, like if self.function else estimates)[1]
+        if self.errors is not None:
+            errors = _named(self.errors, like)[1]
+            if len(errors) != len(value):
+                raise ModelError(
+                    f"errors gives {len(errors)} standard errors of {len(value)} values. Give "
+                    "one for each, NaN where there is none."
+                )
+            return np.append(value, errors)
+        errors = np.full(len(value), np.nan)
+        if self.function is None and is_linear(estimates):
+            p = estimates.location.beta.size
+            errors[:p] = np.sqrt(np.diag(estimates.vcov)[:p])
+        return np.append(value, errors)
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepare:
     """Makes the task of one replicate: a response, a refit, its function."""
 
-    model: Any
     estimates: Estimates
-    function: Callable[[Any], Mapping[str, float] | ArrayLike] | None
+    taken: _Taken
 
     def __call__(self) -> Callable[[np.random.Generator], tuple[Vector | None, bool]]:
-        draws, model, function = ResponseDraws.of(self.estimates), self.model, self.function
-        if function is None:
-            of_refit = _refitted(self.estimates)
-        else:
-            of_refit = _refitted(
-                self.estimates, lambda fit: _named(function, _like(model, fit)), FitControl()
-            )
+        draws, of_refit = (
+            ResponseDraws.of(self.estimates),
+            _refitted(self.estimates, self.taken),
+        )
         return lambda rng: of_refit(draws.draw(rng))
 
 
 def _refitted(
-    estimates: Estimates,
-    function: Callable[[Estimates], tuple[tuple[str, ...], Vector]] = lambda fit: _named(
-        parameters, fit
-    ),
-    control: FitControl = _QUICK,
+    estimates: Estimates, taken: _Taken
 ) -> Callable[[Vector], tuple[Vector | None, bool]]:
-    """Takes a response; a function of the refit, or None, and whether the refit converged."""
-    refits = Refits.of(estimates, control)
+    """Takes a response; what is taken of the refit, or None, and whether that converged."""
+    refits = Refits.of(estimates, taken.control)
 
     def task(y: Vector) -> tuple[Vector | None, bool]:
         try:
             again = refits.fit(y)
-            _, value = function(again)
+            value = taken.of(again)
         except FAILURES:
             return None, False
         return value, again.certificate.converged
@@ -227,6 +290,7 @@ class _PrepareTogether:
     """Makes the task of many replicates: `parameters` of a linear model's joint refits."""
 
     joint: JointRefits
+    taken: _Taken
 
     def __call__(
         self,
@@ -238,11 +302,14 @@ class _PrepareTogether:
             y = [draws.draw(rng) for rng in generators]
             fits = self.joint.fit(y)
             values = np.column_stack([fits.beta, *fits.standard_deviations, fits.sigma])
+            errors = np.full(values.shape, np.nan)
+            errors[:, : fits.beta.shape[1]] = fits.std_error
             if not alone and not fits.found.all():
-                alone.append(_refitted(self.joint.estimates))
+                alone.append(_refitted(self.joint.estimates, self.taken))
+            both = np.hstack([values, errors])
             return [
                 (value, True) if found else alone[0](y[i])
-                for i, (value, found) in enumerate(zip(values, fits.found, strict=True))
+                for i, (value, found) in enumerate(zip(both, fits.found, strict=True))
             ]
 
         return task

@@ -56,6 +56,7 @@ class Deviances:
     hessian: Stack  # (i, l, m), exact
     beta: Stack  # (p, m)
     sigma2: Stack  # (m,)
+    half: Stack  # (p, p, m), R⁻¹ of XᵀV₀⁻¹X = RRᵀ
 
 
 @final
@@ -166,7 +167,7 @@ class ManyResponses:
             z - np.einsum("apjn,pn->ajn", zx, beta),
             r2 / self.nu,
         )
-        return Deviances(value, gradient, hessian, beta, r2 / self.nu)
+        return Deviances(value, gradient, hessian, beta, r2 / self.nu, inverse)
 
     def _derivatives(
         self, factor: Stack, K: Stack, F: Stack, z: Stack, sigma2: Stack
