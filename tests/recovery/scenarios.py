@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import special, stats
 
 import henderson as hd
-from henderson.covariance import RESIDUAL_STRUCTURES, STRUCTURES
+from henderson.covariance import RESIDUAL_STRUCTURES, STRUCTURES, CovarianceStructure
 from henderson.families.registry import FAMILIES, WRAPPERS, family_named
 
 Draw = Callable[..., np.ndarray]
@@ -199,7 +199,7 @@ ANY = [[1.0, 0.5, 0.2, 0.0], [0.5, 1.0, 0.4, 0.3], [0.2, 0.4, 1.0, 0.6], [0.0, 0
 SOME = _scaled(np.array(ANY), SDS)
 
 # Covariances of four effects at TIMES, by their textbook formulas.
-COVARIANCES: Mapping[str, np.ndarray] = {
+COVARIANCES: dict[str, np.ndarray] = {
     "us": SOME,
     "diag": np.diag(SDS**2),
     "homdiag": np.eye(4),
@@ -222,6 +222,19 @@ OF_RESIDUALS = {"cs": COVARIANCES["homcs"], "toep": COVARIANCES["homtoep"]}
 AFTER_THE_GROUP = {"rr": ", 2", "mat": ", nu = 1.5", "propto": ", A"}
 
 
+def covariance_of(keyword: str, structures: Mapping[str, CovarianceStructure]) -> np.ndarray:
+    """The one written out, or of a structure that is not, its own near one without pattern."""
+    if keyword in COVARIANCES:
+        return COVARIANCES[keyword]
+    structure = structures[keyword]
+    if structure.needs_matrix:
+        structure = structure.relating(KINSHIP)
+    if structure.coordinates is not None:
+        structure = structure.at(TIMES[:, None])
+    T = structure.factor(structure.parameters_near(SOME), 4)
+    return T @ T.T
+
+
 def _units(repeats: int) -> pd.DataFrame:
     unit, time, _ = np.indices((UNITS, 4, repeats)).reshape(3, -1)
     x = np.random.default_rng(2).normal(size=unit.size)
@@ -236,7 +249,7 @@ def _effects(rng: np.random.Generator, G: np.ndarray, count: int) -> np.ndarray:
 
 def of_structure(keyword: str) -> Scenario:
     """Four effects of each of many levels, two rows for each, and a residual."""
-    G, table = COVARIANCES[keyword], _units(repeats=2)
+    G, table = covariance_of(keyword, STRUCTURES), _units(repeats=2)
     structure = STRUCTURES[keyword]
     written = "t" if structure.coordinates is not None else "f"
     term = f"{keyword}(0 + {written} | g{AFTER_THE_GROUP.get(keyword, '')})"
@@ -281,7 +294,8 @@ def separable() -> Scenario:
 
 def of_residuals(keyword: str) -> Scenario:
     """Four visits of many subjects, a tenth of them missed."""
-    R = OF_RESIDUALS.get(keyword, COVARIANCES[keyword])
+    R = OF_RESIDUALS.get(keyword)
+    R = covariance_of(keyword, RESIDUAL_STRUCTURES) if R is None else R
     table = _units(repeats=1)
     seen = np.random.default_rng(4).random(len(table)) < 0.9
     table = table.iloc[np.flatnonzero(seen)].reset_index(drop=True)

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from tests.recovery.scenarios import Scenario, covariance_entries, of_family, scenarios
+from henderson.covariance import STRUCTURES
+from tests.recovery.scenarios import (
+    COVARIANCES,
+    SOME,
+    Scenario,
+    covariance_entries,
+    covariance_of,
+    of_family,
+    scenarios,
+)
 from tests.recovery.study import Recovery, draws_of, estimated, study
 
 DRAWS = 30
@@ -49,6 +58,18 @@ def test_every_scenario_can_be_drawn_and_has_its_truth() -> None:
         drawn = scenario.draw(np.random.default_rng(0))
         assert all(len(column) == len(scenario.table) for column in drawn.values())
         assert np.isfinite([*scenario.truth.values()]).all()
+
+
+def test_a_structure_without_a_textbook_formula_has_a_truth_of_its_own_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A new structure is studied before anybody writes its covariance down."""
+    monkeypatch.delitem(COVARIANCES, "hetar1")
+    G = covariance_of("hetar1", STRUCTURES)
+    sd = np.sqrt(np.diag(G))
+    R = G / np.outer(sd, sd)
+    assert R[0, 2] == pytest.approx(R[0, 1] ** 2)
+    assert sd == pytest.approx(np.sqrt(np.diag(SOME)))
 
 
 def test_a_wrong_truth_is_found() -> None:
