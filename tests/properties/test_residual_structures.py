@@ -409,3 +409,17 @@ def test_effects_that_cross_subjects_have_the_modes_of_the_dense_covariance() ->
     np.testing.assert_allclose(found["sd"], np.sqrt(np.diag(left)), rtol=1e-8)
     eta = model.X @ model.estimates.location.beta + Z @ np.asarray(found["mode"])
     np.testing.assert_allclose(model.fitted, eta, atol=1e-9)
+
+
+def test_a_process_in_common_that_crosses_subjects_is_that_of_the_dense_covariance() -> None:
+    table = repeated().assign(one="all", hour=lambda t: (7 * t["subject"] + t["visit"]) % 23)
+    model = hd.fit(
+        "mixed ~ visit + (1 | subject) + exp(0 + hour | one)", table, residual=term_of("ar1")
+    )
+    V, X, y = model.V, model.X, model.estimates.response.y
+    r = y - X @ model.estimates.location.beta
+    inverse = np.linalg.inv(V)
+    value = np.linalg.slogdet(V)[1] + r @ inverse @ r + np.linalg.slogdet(X.T @ inverse @ X)[1]
+    assert model.deviance == pytest.approx(value + (len(y) - 2) * np.log(2 * np.pi), abs=1e-8)
+    modes = model.G.toarray() @ model.Z.toarray().T @ inverse @ r
+    np.testing.assert_allclose(model.random_effects()["mode"], modes, atol=1e-8)

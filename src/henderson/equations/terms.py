@@ -1,11 +1,11 @@
 """The columns of Z that belong to one random term."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from henderson.arrays import Codes, Matrix
+from henderson.arrays import Codes, Matrix, in_all_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class RandomTermMatrix:
     def size(self) -> int:
         """Number of columns, g k."""
         return self.levels * self.k
+
+    def in_full(self) -> "RandomTermMatrix":
+        """The same term with values of all k columns."""
+        values = in_all_columns(self.values, self.columns, self.k)
+        return replace(self, values=values, columns=None)
 
     def rows(self, index: NDArray[np.intp]) -> "RandomTermMatrix":
         """The same term in some of the rows, with all its levels."""

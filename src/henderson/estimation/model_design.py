@@ -92,10 +92,10 @@ class ModelDesign:
         others = (i for i, p in enumerate(self.predictors) if i and p.random)
         return (0, *others)
 
-    def term_matrices(self, *, dense: bool = False) -> list[RandomTermMatrix]:
-        """The columns of Z of all terms, predictor by predictor; `dense`: values of all k."""
+    def term_matrices(self) -> list[RandomTermMatrix]:
+        """The columns of Z of all terms, predictor by predictor."""
         return [
-            term_matrix(term, position, dense=dense)
+            term_matrix(term, position)
             for position, index in enumerate(self.random_predictors)
             for term in self.predictors[index].random
         ]

@@ -183,7 +183,9 @@ def _extended(
         columns = None if design.columns is None else np.zeros((m, width), dtype=np.int32)
         new = NewRandom(np.zeros(m, dtype=np.int32), np.zeros((m, width)), columns)
     unseen = new.codes < 0
-    term_columns = term_matrix(design, position, dense=new.columns is None)
+    term_columns = term_matrix(design, position)
+    if new.columns is None:
+        term_columns = term_columns.in_full()
     return replace(
         term_columns,
         levels=g + int(unseen.any()),

@@ -26,7 +26,7 @@ def structured_likelihood(
     basis = FixedBasis.of(location.fixed.matrix)
     k = len(residual.design.positions)
     likelihood = StructuredLikelihood(
-        [term_matrix(term.design, dense=True) for term in terms],
+        [term_matrix(term.design) for term in terms],
         CovarianceParameters(
             (*(term.structure for term in terms), *residual.structures),
             (*(term.design.n_effects for term in terms), *[k] * len(residual.structures)),

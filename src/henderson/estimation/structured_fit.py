@@ -53,7 +53,7 @@ def fit_structured(
     parameters = design.covariance_parameters()
     spread = design.predictors[1]
     likelihood = StructuredLikelihood(
-        design.term_matrices(dense=True),
+        design.term_matrices(),
         parameters,
         residual_blocks(residual),
         basis.Q,

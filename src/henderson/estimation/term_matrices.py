@@ -7,17 +7,15 @@ from henderson.design import RandomDesign
 from henderson.equations import RandomTermMatrix
 
 
-def term_matrix(
-    design: RandomDesign, predictor: int = 0, *, dense: bool = False
-) -> RandomTermMatrix:
-    """The columns of Z of one term of the `predictor`-th with effects; `dense`: of all k."""
+def term_matrix(design: RandomDesign, predictor: int = 0) -> RandomTermMatrix:
+    """The columns of Z of one term of the `predictor`-th with effects."""
     return RandomTermMatrix(
         predictor=predictor,
         k=design.n_effects,
         levels=design.n_levels,
         codes=design.codes,
-        values=design.all_columns if dense else design.values,
-        columns=None if dense else design.columns,
+        values=design.values,
+        columns=design.columns,
     )
 
 

@@ -22,7 +22,7 @@ from typing import final
 
 import numpy as np
 
-from henderson.arrays import Blocks, Matrix, Vector, in_all_columns
+from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import RandomTermMatrix
 from henderson.errors import ModelError
 from henderson.likelihood.rows import Rows
@@ -74,7 +74,7 @@ class AdaptiveQuadrature:
         self.x = grid
         self.log_omega = np.log(weight).sum(1) + (grid**2).sum(1) - 0.5 * k * np.log(np.pi)
         self.term, self.predictor = term, predictor
-        self.z = in_all_columns(term.values, term.columns, k)
+        self.z = term.in_full().values
 
     def log_ratio(
         self, rows: Rows, T: Matrix, eta: Matrix, u: Matrix, inverse: Blocks

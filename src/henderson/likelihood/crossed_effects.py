@@ -42,12 +42,14 @@ class CrossedEffects:
 
     @classmethod
     def of(cls, blocks: ResidualBlocks, terms: Sequence[RandomTermMatrix]) -> Self:
-        """From terms with values for all effects."""
+        """From the terms, with their effects that are not zero."""
         sizes = [term.size for term in terms]
         first = np.cumsum([0, *sizes])[: len(terms)]
         column = np.hstack(
             [
-                at + term.codes[:, None].astype(np.int64) * term.k + np.arange(term.k)
+                at
+                + term.codes[:, None].astype(np.int64) * term.k
+                + (np.arange(term.k) if term.columns is None else term.columns)
                 for at, term in zip(first, terms, strict=True)
             ]
         )

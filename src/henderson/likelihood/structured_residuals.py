@@ -96,7 +96,7 @@ class StructuredLikelihood:
     Parameters
     ----------
     terms
-        The random terms, with values for all effects.
+        The random terms.
     parameters
         The structures of the random terms, then one for each group of subjects.
     blocks
@@ -129,7 +129,7 @@ class StructuredLikelihood:
         crossing = [blocks.are_crossed_by(term.codes) for term in terms]
         self.nested = [t for t, crosses in enumerate(crossing) if not crosses]
         self.crossed = [t for t, crosses in enumerate(crossing) if crosses]
-        own = [terms[t] for t in self.nested]
+        own = [terms[t].in_full() for t in self.nested]
         self.equations = MixedModelEquations(own, n, 1)
         self.codes = [term.codes for term in own]
         self._z = [term.values for term in own]
