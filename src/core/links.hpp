@@ -6,6 +6,9 @@
 //   log_complement(eta)  log(1 - mu), for means in (0, 1)
 //   bernoulli(y, n, eta) y log mu + (n - y) log(1 - mu)
 //   positive(eta)        is mu > 0?        proper(eta)   is 0 <= mu <= 1?
+//
+// A link with numbers of its own takes them from the start of the constants, by given(constants),
+// and returns those that are left for the family.
 #pragma once
 
 #include <cmath>
@@ -97,6 +100,70 @@ struct InverseLink {
     HENDERSON_INLINE static J mean(const J& eta) { return reciprocal(eta); }
     template <class J>
     HENDERSON_INLINE static J log_mean(const J& eta) { return -log(eta); }
+};
+
+// mu = log(1 + e^eta): exponential far below 0, a line far above.
+struct SoftplusLink {
+    static constexpr const char* name = "softplus";
+    static bool positive(double) { return true; }
+    template <class J>
+    HENDERSON_INLINE static J mean(const J& eta) { return softplus(eta); }
+    // With p = 1 - e^-mu = mu', r = p / mu and c = e^-mu - r: the derivatives are r, r c and
+    // r (c^2 + p dc / dmu).
+    template <unsigned A, int O>
+    HENDERSON_INLINE static Jet<A, O> log_mean(const Jet<A, O>& eta) {
+        const double x = eta.value, mu = softplus_taylor<0>(x)[0];
+        const bool far_below = x < -40.0;  // where mu = e^x to all digits
+        Taylor<O> f;
+        f[0] = far_below ? x : std::log(mu);
+        if constexpr (O >= 1) {
+            const double p = -std::expm1(-mu), r = far_below ? 1.0 : p / mu;
+            f[1] = r;
+            if constexpr (O >= 2) {
+                double c, slope;
+                if (mu < 1.0) {
+                    bend_series(mu, c, slope);
+                } else {
+                    const double decay = std::exp(-mu);
+                    c = decay - r;
+                    slope = -decay - c / mu;
+                }
+                f[2] = r * c;
+                if constexpr (O >= 3) f[3] = r * (c * c + p * slope);
+            }
+        }
+        return compose(f, eta);
+    }
+
+private:
+    // c = sum over k >= 1 of (-1)^k k / (k + 1)! m^k, and its derivative, for m < 1.
+    static void bend_series(double m, double& c, double& slope) {
+        c = slope = 0.0;
+        double coefficient = 0.5, power = 1.0;  // 1 / (k + 1)! and m^(k - 1)
+        for (int k = 1; k <= 20; ++k) {
+            const double term = (k % 2 == 0 ? k : -k) * coefficient * power;
+            slope += k * term;
+            c += term * m;
+            power *= m;
+            coefficient /= k + 2;
+        }
+    }
+};
+
+// mu = eta^(1 / lambda) for eta > 0: g(mu) = mu^lambda. The constant is of the rows at work, and
+// so of the thread.
+struct PowerLink {
+    static constexpr const char* name = "power";
+    static inline thread_local double inverse_exponent = 1.0;
+    static const double* given(const double* constants) {
+        inverse_exponent = 1.0 / constants[0];
+        return constants + 1;
+    }
+    static bool positive(double eta) { return eta > 0.0; }
+    template <class J>
+    HENDERSON_INLINE static J mean(const J& eta) { return exp(log_mean(eta)); }
+    template <class J>
+    HENDERSON_INLINE static J log_mean(const J& eta) { return inverse_exponent * log(eta); }
 };
 
 struct LogitLink {

@@ -1,8 +1,10 @@
 """Links: how the mean depends on its linear predictor, with three derivatives."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 from typing import ClassVar, final
 
@@ -11,6 +13,10 @@ from scipy import special
 
 from henderson.arrays import Vector
 from henderson.errors import ModelError, did_you_mean
+
+_NO_CONSTANTS = np.zeros(0)
+_POWER = re.compile(r"power\(\s*(?:lambda\s*=\s*)?(?P<exponent>[^()]*?)\s*\)")
+_NUMBER = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?(?:\s*/\s*\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,21 @@ class Link(ABC):
     """A link η = g(μ) and its inverse μ = h(η)."""
 
     name: ClassVar[str]
+
+    @property
+    def kind(self) -> str:
+        """The name without the link's own numbers: as in `Family.links` and the core."""
+        return self.name
+
+    @property
+    def constants(self) -> Vector:
+        """The link's own numbers, for the core."""
+        return _NO_CONSTANTS
+
+    @property
+    def decreases(self) -> bool:
+        """Whether μ falls as η rises."""
+        return False
 
     @abstractmethod
     def link(self, mu: Vector) -> Vector:
@@ -112,6 +133,11 @@ class Inverse(Link):
 
     name = "inverse"
 
+    @property
+    def decreases(self) -> bool:
+        """Yes, where both are positive."""
+        return True
+
     def link(self, mu: Vector) -> Vector:
         """η = 1/μ."""
         with np.errstate(divide="ignore"):
@@ -127,6 +153,102 @@ class Inverse(Link):
                 d2mu=2.0 * mu**3,
                 d3mu=-6.0 * mu**4,
                 complement=(eta - 1.0) * mu,
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Softplus(Link):
+    """g(μ) = log(e^μ − 1), for μ > 0: a logarithm for small means, linear for large ones."""
+
+    name = "softplus"
+
+    def link(self, mu: Vector) -> Vector:
+        """η = μ + log(1 − e^−μ)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return mu + np.log(-np.expm1(-np.asarray(mu)))
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """h = log(1 + e^η), h′ = p = 1 / (1 + e^−η), h″ = p(1 − p), h‴ = (1 − 2p) h″."""
+        p, q = special.expit(eta), special.expit(-np.asarray(eta))
+        with np.errstate(under="ignore"):
+            mu = np.logaddexp(0.0, eta)
+            return InverseLink(
+                mu=mu, dmu=p, d2mu=p * q, d3mu=(q - p) * p * q, complement=1.0 - mu
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Power(Link):
+    """g(μ) = μ^λ, for μ > 0 and η > 0, as R's ``power(lambda)``.
+
+    Parameters
+    ----------
+    exponent
+        λ, not 0; by default ⅓. With −2 the canonical link of the inverse Gaussian family.
+
+    Raises
+    ------
+    ModelError
+        For an exponent that is 0, where the link is the logarithm, or not finite.
+
+    Examples
+    --------
+    >>> Power(0.5).mean(np.array([3.0])).round(10), Power().name
+    (array([9.]), 'power(1/3)')
+    """
+
+    exponent: float = 1.0 / 3.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.exponent) and self.exponent != 0.0):
+            raise ModelError(
+                f"power: the exponent {self.exponent!r} must be a number other than 0. The "
+                'limit at 0 is the link "log".'
+            )
+
+    @property
+    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """With the exponent as a decimal or a fraction: power(0.5), power(1/3)."""
+        text = f"{self.exponent:g}"
+        if float(text) != self.exponent:
+            nearby = Fraction(self.exponent).limit_denominator(1000)
+            text = str(nearby) if float(nearby) == self.exponent else repr(self.exponent)
+        return f"power({text})"
+
+    @property
+    def kind(self) -> str:
+        """Without the exponent."""
+        return "power"
+
+    @property
+    def constants(self) -> Vector:
+        """λ."""
+        return np.array([self.exponent])
+
+    @property
+    def decreases(self) -> bool:
+        """With a negative exponent."""
+        return self.exponent < 0.0
+
+    def link(self, mu: Vector) -> Vector:
+        """η = μ^λ."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(mu, dtype=np.float64) ** self.exponent
+
+    def inverse(self, eta: Vector) -> InverseLink:
+        """With a = 1/λ: h = η^a, h′ = aη^(a−1), h″ = a(a − 1)η^(a−2); NaN where η < 0."""
+        a = 1.0 / self.exponent
+        at = np.where(np.asarray(eta) < 0.0, np.nan, eta)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+            mu = at**a
+            return InverseLink(
+                mu=mu,
+                dmu=a * at ** (a - 1.0),
+                d2mu=a * (a - 1.0) * at ** (a - 2.0),
+                d3mu=a * (a - 1.0) * (a - 2.0) * at ** (a - 3.0),
+                complement=-np.expm1(a * np.log(at)),
             )
 
 
@@ -271,9 +393,12 @@ LINKS: Mapping[str, Link] = MappingProxyType(
             Cauchit(),
             Inverse(),
             Sqrt(),
+            Softplus(),
         )
     }
+    | {"power": Power()}
 )
+OTHER_NAMES: Mapping[str, Link] = MappingProxyType({"1/mu^2": Power(-2.0)})
 
 
 def link_named(name: str) -> Link:
@@ -283,7 +408,8 @@ def link_named(name: str) -> Link:
     ----------
     name : str
         One of "identity", "log", "logit", "probit", "cloglog", "loglog", "cauchit",
-        "inverse", "sqrt".
+        "inverse", "sqrt", "softplus", or "power(0.5)" with any exponent but 0, ⅓ if none is
+        given; "1/mu^2" is "power(-2)".
 
     Returns
     -------
@@ -292,15 +418,30 @@ def link_named(name: str) -> Link:
     Raises
     ------
     ModelError
-        If there is no such link; the message names the nearest one.
+        If there is no such link, or no such exponent; the message names the nearest one.
 
     Examples
     --------
     >>> link_named("logit").mean(np.array([0.0]))
     array([0.5])
+    >>> link_named("power(1/4)")
+    Power(exponent=0.25)
     """
     if name in LINKS:
         return LINKS[name]
+    if name in OTHER_NAMES:
+        return OTHER_NAMES[name]
+    power = _POWER.fullmatch(name.strip())
+    if power is not None:
+        if not _NUMBER.fullmatch(power["exponent"]):
+            raise ModelError(
+                f"The link {name!r} has no number as its exponent. Write it like "
+                '"power(0.5)" or "power(1/3)".'
+            )
+        above, _, below = power["exponent"].partition("/")
+        if below and not float(below):
+            raise ModelError(f"The exponent of the link {name!r} divides by 0.")
+        return Power(float(above) / float(below or 1.0))
     raise ModelError(
         f"There is no link called {name!r}. {did_you_mean(name, list(LINKS))}"
         f"Known: {', '.join(LINKS)}."

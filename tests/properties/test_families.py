@@ -42,6 +42,12 @@ MEMBERS += [
 ]
 MEMBERS += [family_named(f"zero_inflated_{name}") for name in ("gamma", "beta", "exponential")]
 MEMBERS += [ZeroInflated(family_named("poisson", "sqrt"))]
+MEMBERS += [ZeroInflated(family_named("poisson", "softplus"))]
+MEMBERS += [
+    family_named("inverse_gaussian", "1/mu^2"),
+    family_named("gamma", "power(0.4)"),
+    Truncated(family_named("nbinom2", "power(-1.5)")),
+]
 DEFAULTS = [family for family in MEMBERS if family.link.name == family.links[0]]
 
 
@@ -110,6 +116,7 @@ LOCATIONS = {  # by link; 30 is as far as they go wherever the link allows it
     "identity": [0.02, 0.6, 30.0],
     "inverse": [1e-3, 0.4, 30.0],
     "sqrt": [1e-3, -0.4, 30.0],
+    "power": [0.02, 0.6, 30.0],
 }
 FURTHER: dict[int, list[tuple[float, ...]]] = {  # the other predictors, by number of them
     0: [()],
@@ -125,7 +132,7 @@ def locations(family: Family) -> list[float]:
         return [0.02, 0.6, 0.97]
     if family.name in LOCATIONS_OF:
         return LOCATIONS_OF[family.name]
-    return LOCATIONS.get(family.link.name, [-30.0, -5.0, 0.0, 2.0, 30.0])
+    return LOCATIONS.get(family.link.kind, [-30.0, -5.0, 0.0, 2.0, 30.0])
 
 
 def observations(family: Family) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ template <int Order>
 struct Exponential {
     static constexpr const char* name = "exponential";
     static constexpr int predictors = 1;
-    using Links = LinkList<LogLink, InverseLink, IdentityLink>;
+    using Links = LinkList<LogLink, InverseLink, IdentityLink, SoftplusLink, PowerLink>;
 
     explicit Exponential(const double*) {}
 

@@ -14,7 +14,8 @@ template <int Order>
 struct Gamma {
     static constexpr const char* name = "gamma";
     static constexpr int predictors = 2;
-    using Links = LinkList<LogLink, InverseLink, IdentityLink, SqrtLink>;
+    using Links = LinkList<LogLink, InverseLink, IdentityLink, SqrtLink, SoftplusLink,
+                           PowerLink>;
 
     explicit Gamma(const double*) {}
 

@@ -10,7 +10,7 @@ template <int Order>
 struct Gaussian {
     static constexpr const char* name = "gaussian";
     static constexpr int predictors = 2;
-    using Links = LinkList<IdentityLink, LogLink, InverseLink, SqrtLink>;
+    using Links = LinkList<IdentityLink, LogLink, InverseLink, SqrtLink, SoftplusLink>;
 
     explicit Gaussian(const double*) {}
 

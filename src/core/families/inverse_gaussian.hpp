@@ -14,7 +14,8 @@ template <int Order>
 struct InverseGaussian {
     static constexpr const char* name = "inverse_gaussian";
     static constexpr int predictors = 2;
-    using Links = LinkList<LogLink, InverseLink, IdentityLink, SqrtLink>;
+    using Links = LinkList<LogLink, InverseLink, IdentityLink, SqrtLink, SoftplusLink,
+                           PowerLink>;
 
     explicit InverseGaussian(const double*) {}
 

@@ -29,6 +29,7 @@ void kernel(const double* constants, const double* y, const double* size, const 
             const double* eta, std::size_t n, double* value, double* d1, double* d2, double* d3) {
     constexpr int K = Family<Order>::predictors;
     using Full = Jet<(1u << K) - 1, Order>;
+    if constexpr (requires { Link::given(constants); }) constants = Link::given(constants);
     Family<Order> family(constants);
     for (std::size_t i = 0; i < n; ++i) {
         const auto evaluate = [&]<int... I>(std::integer_sequence<int, I...>) -> Full {

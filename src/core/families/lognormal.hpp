@@ -12,7 +12,8 @@ template <int Order>
 struct LogNormal {
     static constexpr const char* name = "lognormal";
     static constexpr int predictors = 2;
-    using Links = LinkList<LogLink, IdentityLink, InverseLink, SqrtLink>;
+    using Links = LinkList<LogLink, IdentityLink, InverseLink, SqrtLink, SoftplusLink,
+                           PowerLink>;
 
     explicit LogNormal(const double*) {}
 

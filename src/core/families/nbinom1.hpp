@@ -13,7 +13,8 @@ template <int Order>
 struct NegativeBinomial1 {
     static constexpr const char* name = "nbinom1";
     static constexpr int predictors = 2;
-    using Links = LinkList<LogLink, SqrtLink, IdentityLink, InverseLink>;
+    using Links = LinkList<LogLink, SqrtLink, IdentityLink, InverseLink, SoftplusLink,
+                           PowerLink>;
 
     explicit NegativeBinomial1(const double*) {}
 

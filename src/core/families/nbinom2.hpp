@@ -15,7 +15,8 @@ template <int Order>
 struct NegativeBinomial2 {
     static constexpr const char* name = "nbinom2";
     static constexpr int predictors = 2;
-    using Links = LinkList<LogLink, SqrtLink, IdentityLink, InverseLink>;
+    using Links = LinkList<LogLink, SqrtLink, IdentityLink, InverseLink, SoftplusLink,
+                           PowerLink>;
 
     explicit NegativeBinomial2(const double*) {}
 

@@ -10,7 +10,8 @@ template <int Order>
 struct Poisson {
     static constexpr const char* name = "poisson";
     static constexpr int predictors = 1;
-    using Links = LinkList<LogLink, SqrtLink, IdentityLink, InverseLink>;
+    using Links = LinkList<LogLink, SqrtLink, IdentityLink, InverseLink, SoftplusLink,
+                           PowerLink>;
 
     explicit Poisson(const double*) {}
 

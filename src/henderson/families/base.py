@@ -12,7 +12,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
 from henderson.families.density_table import plot_family
 from henderson.families.response import Response
-from henderson.links import InverseLink, Link, link_named
+from henderson.links import OTHER_NAMES, InverseLink, Link, link_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,13 +84,17 @@ class Family(ABC):
 
     def __init__(self, link: str | Link | None = None) -> None:
         chosen = self.links[0] if link is None else link
-        name = chosen if isinstance(chosen, str) else chosen.name
+        if isinstance(chosen, str):
+            kind = chosen.partition("(")[0].strip()
+            known = kind in self.links or chosen in OTHER_NAMES
+            chosen = link_named(chosen) if known else chosen
+        name = chosen if isinstance(chosen, str) else chosen.kind
         if name not in self.links:
             raise ModelError(
                 f"The {self.name} family has no link {name!r}. "
                 f"{did_you_mean(name, list(self.links))}Choose one of {', '.join(self.links)}."
             )
-        object.__setattr__(self, "link", link_named(name))
+        object.__setattr__(self, "link", chosen)
 
     @property
     def predictors(self) -> tuple[str, ...]:
@@ -146,6 +150,12 @@ class Family(ABC):
         """Numbers the log density needs that are not estimated."""
         return _NO_CONSTANTS
 
+    @property
+    def _constants_of_core(self) -> Vector:
+        """Those of the link, then those of the density: what the core takes."""
+        of_link = self.link.constants
+        return np.concatenate([of_link, self.constants]) if len(of_link) else self.constants
+
     def response(self, y: Vector, trials: Vector, weights: Vector) -> Response:
         """The response from what was observed and the weights that are left; all (n,)."""
         return Response.of(y, None, weights)
@@ -168,7 +178,7 @@ class Family(ABC):
             −∞ with NaN derivatives where the link gives a mean that the family cannot have.
         """
         return core_log_density(
-            (self.core_name, self.link.name), self.constants, response, eta, order
+            (self.core_name, self.link.kind), self._constants_of_core, response, eta, order
         )
 
     def compiled(self, response: Response) -> _core.CompiledDensity | None:
@@ -177,8 +187,8 @@ class Family(ABC):
             return None
         return _core.CompiledDensity(
             self.core_name,
-            self.link.name,
-            self.constants,
+            self.link.kind,
+            self._constants_of_core,
             response.y,
             response.size,
             response.weight,

@@ -16,7 +16,8 @@ from henderson.families.support import require_positive
 class Exponential(Family):
     """Waiting times at a constant rate; no dispersion parameter.
 
-    E(y) = μ, Var(y) = μ². y > 0. Links: log (default), inverse (of the rate), identity.
+    E(y) = μ, Var(y) = μ². y > 0. Links: log (default), inverse (of the rate), identity,
+    softplus, power.
 
     Examples
     --------
@@ -25,7 +26,7 @@ class Exponential(Family):
     """
 
     name = "exponential"
-    links = ("log", "inverse", "identity")
+    links = ("log", "inverse", "identity", "softplus", "power")
     concave_links = frozenset({"log", "inverse"})
 
     @property

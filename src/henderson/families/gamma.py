@@ -18,7 +18,7 @@ class Gamma(Family):
     """Positive measurements with constant coefficient of variation φ.
 
     E(y) = μ, Var(y) = φ² μ²: shape 1 / φ², dispersion predictor log φ. y > 0.
-    Links: log (default), inverse, identity, sqrt.
+    Links: log (default), inverse, identity, sqrt, softplus, power.
 
     Notes
     -----
@@ -31,7 +31,7 @@ class Gamma(Family):
     """
 
     name = "gamma"
-    links = ("log", "inverse", "identity", "sqrt")
+    links = ("log", "inverse", "identity", "sqrt", "softplus", "power")
     dispersion_label = "coefficient of variation φ, with variance φ²μ²"
     concave_links = frozenset({"log", "inverse"})
 

@@ -18,7 +18,7 @@ class Gaussian(Family):
     """y ~ N(μ, σ² / size), dispersion predictor log σ.
 
     E(y) = μ, Var(y) = σ² / size; size is the precision weight, one unless given. Any real y.
-    Links: identity (default), log, inverse, sqrt.
+    Links: identity (default), log, inverse, sqrt, softplus.
 
     Examples
     --------
@@ -27,7 +27,7 @@ class Gaussian(Family):
     """
 
     name = "gaussian"
-    links = ("identity", "log", "inverse", "sqrt")
+    links = ("identity", "log", "inverse", "sqrt", "softplus")
     dispersion_label = "residual standard deviation"
     concave_links = frozenset({"identity"})
 

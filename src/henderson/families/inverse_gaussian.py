@@ -19,7 +19,8 @@ class InverseGaussian(Family):
     """Positive, right-skewed measurements whose variance grows as the cube of the mean.
 
     E(y) = μ, Var(y) = φ μ³; dispersion predictor log φ. y > 0.
-    Links: log (default), inverse, identity, sqrt.
+    Links: log (default), inverse, identity, sqrt, softplus, power; "1/mu^2" is
+    power(-2).
 
     Notes
     -----
@@ -33,7 +34,7 @@ class InverseGaussian(Family):
     """
 
     name = "inverse_gaussian"
-    links = ("log", "inverse", "identity", "sqrt")
+    links = ("log", "inverse", "identity", "sqrt", "softplus", "power")
     dispersion_label = "φ, with variance φμ³"
 
     def variance(self, eta: Matrix, size: Vector) -> Vector:

@@ -18,7 +18,8 @@ class LogNormal(Family):
     """Positive measurements whose logarithm is normal, by their mean.
 
     E(y) = μ, sd(log y) = σ, so that E(log y) = log μ − σ²/2 and Var(y) = (e^σ² − 1) μ²;
-    dispersion predictor log σ. y > 0. Links: log (default), identity, inverse, sqrt.
+    dispersion predictor log σ. y > 0. Links: log (default), identity, inverse, sqrt,
+    softplus, power.
 
     Notes
     -----
@@ -31,7 +32,7 @@ class LogNormal(Family):
     """
 
     name = "lognormal"
-    links = ("log", "identity", "inverse", "sqrt")
+    links = ("log", "identity", "inverse", "sqrt", "softplus", "power")
     dispersion_label = "σ, standard deviation of log y"
     concave_links = frozenset({"log"})
 

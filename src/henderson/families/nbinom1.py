@@ -16,7 +16,8 @@ class NegativeBinomial1(NegativeBinomial):
     """Overdispersed counts whose variance is proportional to the mean.
 
     E(y) = μ, Var(y) = μ(1 + φ); dispersion predictor log φ. Poisson as φ goes to 0.
-    y in 0, 1, 2, ... Links: log (default), sqrt, identity, inverse.
+    y in 0, 1, 2, ... Links: log (default), sqrt, identity, inverse,
+    softplus, power.
 
     Notes
     -----

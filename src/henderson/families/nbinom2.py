@@ -16,7 +16,8 @@ class NegativeBinomial2(NegativeBinomial):
     """Overdispersed counts: a Poisson whose mean varies with coefficient of variation 1 / √φ.
 
     E(y) = μ, Var(y) = μ + μ² / φ; dispersion predictor log φ. Poisson as φ grows.
-    y in 0, 1, 2, ... Links: log (default), sqrt, identity, inverse.
+    y in 0, 1, 2, ... Links: log (default), sqrt, identity, inverse,
+    softplus, power.
 
     Notes
     -----

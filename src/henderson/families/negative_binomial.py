@@ -21,7 +21,7 @@ class NegativeBinomial(Family):
     Subclasses are final and say what k is in terms of μ and φ.
     """
 
-    links = ("log", "sqrt", "identity", "inverse")
+    links = ("log", "sqrt", "identity", "inverse", "softplus", "power")
     discrete = True
 
     @abstractmethod

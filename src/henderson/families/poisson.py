@@ -17,7 +17,8 @@ from henderson.families.response import Response
 class Poisson(Family):
     """Counts with variance equal to their mean; no dispersion parameter.
 
-    E(y) = Var(y) = μ. y in 0, 1, 2, ... Links: log (default), sqrt, identity, inverse.
+    E(y) = Var(y) = μ. y in 0, 1, 2, ... Links: log (default), sqrt, identity, inverse,
+    softplus, power.
 
     Examples
     --------
@@ -26,9 +27,9 @@ class Poisson(Family):
     """
 
     name = "poisson"
-    links = ("log", "sqrt", "identity", "inverse")
+    links = ("log", "sqrt", "identity", "inverse", "softplus", "power")
     discrete = True
-    concave_links = frozenset({"log", "identity"})
+    concave_links = frozenset({"log", "identity", "softplus"})
 
     @property
     def predictors(self) -> tuple[str, ...]:

@@ -112,7 +112,9 @@ WRAPPERS: Mapping[str, Callable[[Family], FromCounts]] = MappingProxyType(
     {"truncated_": Truncated, "zero_inflated_": zero_inflated, "hurdle_": hurdle}
 )
 
-_CALL = re.compile(r"(?P<name>[\w.]+)\s*\(\s*(?:link\s*=\s*)?[\"']?(?P<link>\w*)[\"']?\s*\)")
+_CALL = re.compile(
+    r"(?P<name>[\w.]+)\s*\(\s*(?:link\s*=\s*)?[\"']?(?P<link>[^\"',=]*?)[\"']?\s*\)"
+)
 
 
 def family_named(name: str, link: str | None = None) -> Family:

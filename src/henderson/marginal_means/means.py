@@ -319,7 +319,7 @@ class MarginalMeans:
         at = transformed(replace(rows, scale="response"), found, zero)
         with np.errstate(invalid="ignore", divide="ignore"):
             slope = np.where(found.std_error > 0.0, at.std_error / found.std_error, np.nan)
-        sign = -1.0 if rows.link.name == "inverse" else 1.0
+        sign = -1.0 if rows.link.decreases else 1.0
         coordinates = rows.coordinates * (sign * slope)[:, None]
         known = np.isfinite(slope)
         offset = np.where(known, at.estimate - coordinates[:, rows.kept] @ rows.beta, np.nan)
