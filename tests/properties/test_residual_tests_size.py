@@ -1,5 +1,7 @@
 """How often tests of simulated residuals speak against right and wrong models."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -162,3 +164,22 @@ def test_wrong_models_are_found_four_times_out_of_five(wrong: str, test: str) ->
         residuals = model.simulate_residuals(100, rng=rng)
         found += getattr(residuals, test)().p_value < LEVEL
     assert found >= 0.8 * repeats
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("test", ["uniformity", "quantiles"])
+def test_rows_that_share_strong_random_effects_do_not_refuse_a_right_model(test: str) -> None:
+    rng, repeats = np.random.default_rng(17), 40
+    refused, as_if_independent = 0, 0
+    g = np.repeat(np.arange(20), 20)
+    for _ in range(repeats):
+        x = rng.normal(size=20)[g]  # one value in each level, as treatments of whole plots
+        y = rng.poisson(np.exp(0.5 + 0.3 * x + 0.8 * rng.normal(size=20)[g]))
+        data = pd.DataFrame({"y": y, "x": x, "g": g.astype(str)})
+        model = hd.fit("y ~ x + (1 | g)", data, family="poisson")
+        found = model.simulate_residuals(100, rng=rng).found
+        refused += TESTS[test](found).p_value < LEVEL
+        as_if_independent += TESTS[test](replace(found, places=None)).p_value < LEVEL
+    assert refused / repeats < above(repeats)
+    if test == "quantiles":
+        assert as_if_independent > 0.5 * repeats

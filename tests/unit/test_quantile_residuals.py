@@ -1,4 +1,5 @@
 import tracemalloc
+from typing import Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -91,16 +92,19 @@ def test_the_table_has_a_row_for_each_residual(poisson: hd.FittedModel) -> None:
     assert_array_equal(found.table["residual"], found.residuals)
 
 
-def test_memory_does_not_grow_with_the_number_of_draws() -> None:
+@pytest.mark.parametrize(("condition", "bytes_each"), [("random", 0.1), ("none", 4.0)])
+def test_memory_of_a_draw_is_few_bytes_a_row_or_none(
+    condition: Literal["none", "random"], bytes_each: float
+) -> None:
     data = counts(groups=100, each=50)
     model = hd.fit("y ~ x + (1 | g)", data, family="poisson")
     peaks = []
-    for n in (20, 200):
+    for n in (20, 400):
         tracemalloc.start()
-        model.simulate_residuals(n, rng=1)
+        model.simulate_residuals(n, condition=condition, rng=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] - peaks[0] < bytes_each * 380 * len(data)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from henderson.arrays import Codes, Matrix, Vector
 from henderson.design import ModelFrame
 from henderson.design.columns import Variable, read_array
 from henderson.design.factors import Factor, factorize
+from henderson.diagnostics.draw_places import Places, placed, room_for_places
 from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
@@ -51,6 +52,7 @@ class QuantileResiduals:
     pearson: tuple[float, int] | None = None  # sum of squares, residual degrees of freedom
     frame: ModelFrame | None = None
     group: Codes | None = None  # (rows,), where rows were added up
+    places: Places | None = None  # (n, N), of draws, where rows are dependent
     refitted: bool = (
         False  # then `observed` are residuals, `variance` sums of Pearson's squared
     )
@@ -84,9 +86,16 @@ def quantile_residuals(
     if refitting:
         fitted = _summed(scale * family.mean(eta), group)
         return _against_refits(estimates, n, condition, group, fitted, rng)
+    observed = _summed(y, group)
+    draws = (_summed(drawn, group) for drawn in _drawn(estimates, n, condition, rng))
+    room = None
+    if _rows_are_dependent(estimates, condition):
+        room = room_for_places(observed.size, n)
+    if room is not None:
+        draws = placed(draws, room, n, rng.spawn(1)[0])
     found = against_draws(
-        _summed(y, group),
-        (_summed(drawn, group) for drawn in _drawn(estimates, n, condition, rng)),
+        observed,
+        draws,
         _summed(scale * family.mean(eta), group),
         discrete=family.discrete,
         rng=rng,
@@ -95,7 +104,15 @@ def quantile_residuals(
     if group is None:
         sum_of_squares = float(np.sum(residuals(estimates, kind="pearson") ** 2))
         pearson = (sum_of_squares, response.y.size - estimates.n_parameters)
-    return replace(found, pearson=pearson, frame=estimates.frame, group=group)
+    return replace(found, pearson=pearson, frame=estimates.frame, group=group, places=room)
+
+
+def _rows_are_dependent(estimates: Estimates, condition: Condition) -> bool:
+    """Whether random effects or residuals, drawn anew, are shared by rows."""
+    random = any(
+        np.any(term.covariance) for each in estimates.predictors.values() for term in each.terms
+    )
+    return estimates.residual is not None or (random and condition == "none")
 
 
 def against_draws(

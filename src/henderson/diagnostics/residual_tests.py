@@ -1,15 +1,16 @@
 """Tests of quantile residuals: each a statistic, a p-value and a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtr, chdtrc, gammaln, kolmogorov, ndtr
 
-from henderson.arrays import Vector
+from henderson.arrays import Matrix, Vector
 from henderson.design.factors import Factor
+from henderson.diagnostics.draw_places import PLACES, Places
 from henderson.diagnostics.quantile_regression import (
     knots_along,
     score_statistic,
@@ -29,6 +30,7 @@ ALTERNATIVES = ("two-sided", "greater", "less")
 QUARTILES = (0.25, 0.5, 0.75)
 DOUBTFUL = 0.05  # p-values below it are called evidence
 
+_BOUNDS = tuple(i / PLACES for i in range(1, PLACES))
 _BOOTSTRAPS = 100
 ROWS_FOR_QUARTILES = 40
 _BLOCK = 2_000_000  # distances held at a time
@@ -63,7 +65,9 @@ class ResidualTest:
 def uniformity(found: QuantileResiduals) -> ResidualTest:
     """The Kolmogorov-Smirnov test of uniform residuals; D is the largest distance.
 
-    Exact below 100 residuals without ties, asymptotic otherwise.
+    Exact below 100 residuals without ties, asymptotic otherwise. Where rows share random
+    effects, the p-value is the share of draws with as large a distance at sixteenths; see
+    `diagnostics.draw_places`.
     """
     x = np.sort(found.values)
     n = x.size
@@ -71,7 +75,13 @@ def uniformity(found: QuantileResiduals) -> ResidualTest:
     D = float(max(np.max(steps[1:] - x), np.max(x - steps[:-1])))
     exact = n < 100 and np.all(np.diff(x) > 0.0)
     p = _exact_kolmogorov(D, n) if exact else float(kolmogorov(np.sqrt(n) * D))
-    return ResidualTest("uniformity", D, p, f"Residuals are at most {D:.3g} from uniform")
+    text = f"Residuals are at most {D:.3g} from uniform"
+    if found.places is not None:
+        share = _below(found, _BOUNDS).mean(axis=0)
+        distance = float(np.max(np.abs(share - np.array(_BOUNDS))))
+        p, finest = _among_draws(found, distance, _from_uniform)
+        return ResidualTest("uniformity", D, p, text, finest)
+    return ResidualTest("uniformity", D, p, text)
 
 
 def dispersion(
@@ -159,6 +169,9 @@ def quantiles(found: QuantileResiduals, against: str | ArrayLike | None = None) 
     and ¾; see `diagnostics.quantile_regression`. Levels of a factor have quartiles of their
     own, which makes it Pearson's chi-square of quarters by level. `against` is a variable of
     the model, or one value a row.
+
+    Its p-value is that of χ² where rows are independent. Where they share random effects, it is
+    the share of draws in which X² is as large; see `diagnostics.draw_places`.
     """
     n = found.values.size
     if n < ROWS_FOR_QUARTILES:
@@ -167,22 +180,72 @@ def quantiles(found: QuantileResiduals, against: str | ArrayLike | None = None) 
             f"It takes {ROWS_FOR_QUARTILES}."
         )
     along = found.fitted if against is None else covariate_of(found, against)
-    below = _below(found, QUARTILES) - np.array(QUARTILES)
-    if along.dtype.kind in "iuf":
-        x = ranks(along)
-        basis = spline_basis(x, knots_along(x))
-        scores = basis.T @ below
-        solved = np.linalg.solve(basis.T @ basis, scores)
-    else:
-        _, level, count = np.unique(along, return_inverse=True, return_counts=True)
-        scores = np.zeros((len(count), len(QUARTILES)))
-        np.add.at(scores, level.reshape(-1), below)
-        solved = scores / count[:, None]
-    chi2, df = score_statistic(scores, solved, QUARTILES), scores.size
+    statistic = _QuartileScores.along(along)
+    chi2, df = statistic.chi2(_below(found, QUARTILES)), statistic.df
+    p, finest = float(chdtrc(df, chi2)), 1e-4
+    if found.places is not None:
+        p, finest = _among_draws(found, chi2, lambda place: statistic.chi2(_under(place)))
     name = "the predictions" if against is None else "the covariate"
     name = against if isinstance(against, str) else name
     text = f"Quartiles of the residuals along {name}: chi-square {chi2:.4g}, {df} df"
-    return ResidualTest("quantiles", chi2, float(chdtrc(df, chi2)), text)
+    return ResidualTest("quantiles", chi2, p, text, finest)
+
+
+@dataclass(frozen=True, slots=True)
+class _QuartileScores:
+    """The score test's design: a basis (n, k) of numbers, or the level of each row (n,)."""
+
+    basis: Matrix | None
+    inverse: Matrix | None  # of BᵀB
+    level: NDArray[np.intp]
+    count: Vector  # of rows in each level
+
+    @classmethod
+    def along(cls, values: NDArray[Any]) -> Self:
+        """Of the ranks of numbers, or of levels."""
+        if values.dtype.kind in "iuf":
+            x = ranks(values)
+            basis = spline_basis(x, knots_along(x))
+            none = np.zeros(0)
+            return cls(basis, np.linalg.inv(basis.T @ basis), none.astype(np.intp), none)
+        _, level, count = np.unique(values, return_inverse=True, return_counts=True)
+        return cls(None, None, level.reshape(-1), count.astype(np.float64))
+
+    @property
+    def df(self) -> int:
+        """Three for each column."""
+        columns = self.count.size if self.basis is None else self.basis.shape[1]
+        return len(QUARTILES) * columns
+
+    def chi2(self, below: Matrix) -> float:
+        """X² of whether each row is below each quartile, (n, 3)."""
+        off = below - np.array(QUARTILES)
+        if self.basis is not None and self.inverse is not None:
+            scores = self.basis.T @ off
+            return score_statistic(scores, self.inverse @ scores, QUARTILES)
+        scores = np.zeros((self.count.size, len(QUARTILES)))
+        np.add.at(scores, self.level, off)
+        return score_statistic(scores, scores / self.count[:, None], QUARTILES)
+
+
+def _under(place: Places) -> Matrix:
+    """Whether rows in places 0 to 15 are below each quartile, (n, 3)."""
+    return (place[:, None] < PLACES * np.array(QUARTILES)).astype(np.float64)
+
+
+def _from_uniform(place: Places) -> float:
+    """The largest distance of the distribution of places, at their bounds, from even."""
+    share = np.cumsum(np.bincount(place, minlength=PLACES))[:-1] / place.size
+    return float(np.max(np.abs(share - np.array(_BOUNDS))))
+
+
+def _among_draws(
+    found: QuantileResiduals, of_y: float, statistic: Callable[[Places], float]
+) -> tuple[float, float]:
+    """The share of draws with a statistic as large as that of y, and the smallest above 0."""
+    places = () if found.places is None else found.places.T
+    of_draws = [statistic(np.ascontiguousarray(place)) for place in places]
+    return float(np.mean(np.array(of_draws) >= of_y)), 1.0 / len(of_draws)
 
 
 def _below(found: QuantileResiduals, levels: Sequence[float]) -> NDArray[np.float64]:
