@@ -6,7 +6,7 @@ from henderson.covariance import Diagonal, Unstructured
 from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters
-from henderson.optimize import Outcome, minimize
+from henderson.optimize import Outcome, SearchLimits, minimize
 from henderson.optimize.boundary import boundary_in_words, settle
 from henderson.optimize.certificate import certify
 from henderson.optimize.curvature import covariance_of, exact_hessian
@@ -71,7 +71,7 @@ def test_points_where_the_deviance_does_not_exist_are_stepped_back_from() -> Non
 
 
 def test_the_limit_of_evaluations_is_kept_and_named() -> None:
-    found = minimize(rosenbrock, np.array([-1.2, 1.0]), max_evaluations=5)
+    found = minimize(rosenbrock, np.array([-1.2, 1.0]), SearchLimits(max_evaluations=5))
     assert (found.evaluations, found.reason) == (5, "limit")
     judged = certify(found, found.evaluation.gradient, found.hessian, exact=True, terms=[])
     assert judged.outcome is Outcome.ITERATION_LIMIT

@@ -1,16 +1,13 @@
 """What happens where the usual search does not reach a maximum."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import pytest
 
 import henderson as hd
 from henderson.estimation import restarts
-from henderson.optimize import Outcome, Search
+from henderson.optimize import Outcome, Search, SearchLimits, minimize
 from henderson.optimize.covariance_search import Likelihood, search_covariances
-from henderson.optimize.trust_region import minimize
 from tests.reference.corpus import cases
 
 
@@ -25,16 +22,9 @@ def counts(seed: int, groups: int = 20, each: int = 8) -> pd.DataFrame:
     return pd.DataFrame({"y": y, "x": x, "g": g})
 
 
-def stalling(
-    likelihood: Likelihood,
-    start: np.ndarray,
-    *,
-    tolerance: float,
-    max_evaluations: int,
-    report: Callable[[int, float], None] | None,
-) -> Search:
+def stalling(likelihood: Likelihood, start: np.ndarray, limits: SearchLimits) -> Search:
     """A search that gives up after its first step."""
-    return minimize(likelihood.evaluate, start, tolerance=tolerance, max_evaluations=2)
+    return minimize(likelihood.evaluate, start, limits.at_most(2))
 
 
 MODELS = {
@@ -73,9 +63,9 @@ def test_a_restart_finds_what_the_usual_search_finds(
 def test_a_fit_that_converges_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     searches = []
 
-    def counting(likelihood: Likelihood, start: np.ndarray, **settings: object) -> Search:
+    def counting(likelihood: Likelihood, start: np.ndarray, limits: SearchLimits) -> Search:
         searches.append(start)
-        return search_covariances(likelihood, start, **settings)  # pyright: ignore
+        return search_covariances(likelihood, start, limits)
 
     monkeypatch.setattr(restarts, "search_covariances", counting)
     hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"))

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Literal, get_args
 
 from henderson.errors import ModelError, did_you_mean
+from henderson.optimize import SearchLimits
 
 Hessian = Literal["auto", "exact", "model"]
 
@@ -65,3 +66,7 @@ class FitControl:
                 f"{did_you_mean(str(self.hessian), list(known))}Choose one of "
                 f"{', '.join(map(repr, known))}."
             )
+
+    def limits(self, strictness: float = 1.0) -> SearchLimits:
+        """Of one search, its tolerance times `strictness`."""
+        return SearchLimits(self.tolerance * strictness, self.max_evaluations, self.report)

@@ -107,9 +107,7 @@ def fit_gaussian(
     search = search_by(
         likelihood,
         _start(likelihood, analysis.moments),
-        tolerance=control.tolerance * _strictness(design),
-        max_evaluations=control.max_evaluations,
-        report=control.report,
+        control.limits(_strictness(design)),
     )
     theta = settle(
         likelihood.parameters, search.parameters, likelihood.smallest, likelihood.deviance_at
@@ -163,9 +161,7 @@ def _fit_penalized(
     search = search_by(
         objective,
         np.append(theta, 0.5 * np.log(sigma2)),
-        tolerance=control.tolerance * _strictness(design),
-        max_evaluations=control.max_evaluations,
-        report=control.report,
+        control.limits(_strictness(design)),
     )
     log_sigma = search.parameters[-1:]
     theta = settle(

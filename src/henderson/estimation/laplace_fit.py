@@ -29,14 +29,14 @@ from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters, flat, smallest_factors
 from henderson.likelihood.penalty import Penalized, Penalty
 from henderson.likelihood.rows import Rows
-from henderson.optimize import minimize
+from henderson.optimize import SearchLimits, minimize
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
 from henderson.optimize.covariance_search import SearchRoutine, search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
 from henderson.optimize.starting_values import Moments
 
-_GOOD_ENOUGH = 1e-2  # of deviance, for a start without random effects
+_ROUGH = SearchLimits(tolerance=1e-2, max_evaluations=60)  # for a start without random effects
 _POLISHED = 1e-10
 
 
@@ -139,9 +139,7 @@ def fit_laplace(
     search = search_by(
         objective,
         likelihood.pack(theta, gamma),
-        tolerance=control.tolerance,
-        max_evaluations=control.max_evaluations,
-        report=control.report,
+        control.limits(),
     )
     parameters, psi = likelihood.parameters, search.parameters
     count = len(parameters)
@@ -280,10 +278,10 @@ def _without_random_effects(
             continue
         if finder.n_predictors == 1:
             none = np.zeros(sum(term.k**2 for term in finder.equations.terms))
-            found = finder.find(none, gamma, finder.equations.zeros(1), _GOOD_ENOUGH)
+            found = finder.find(none, gamma, finder.equations.zeros(1), _ROUGH.tolerance)
             if found is not None:
                 return found.beta
-        return minimize(evaluate, gamma, tolerance=_GOOD_ENOUGH, max_evaluations=60).parameters
+        return minimize(evaluate, gamma, _ROUGH).parameters
     raise ModelError(
         f"With the {family.link.name} link no starting point gives every row a mean that the "
         f"{family.name} family can have. Choose another link, check the offset, or keep the "

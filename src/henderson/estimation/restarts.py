@@ -21,7 +21,7 @@ from henderson.errors import ModelError
 from henderson.estimation.fit_result import FitResult
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters
-from henderson.optimize import Outcome, Search, minimize
+from henderson.optimize import Outcome, Search, SearchLimits, minimize
 from henderson.optimize.covariance_search import (
     Likelihood,
     SearchRoutine,
@@ -55,10 +55,10 @@ class _Course:
     after: CovarianceParameters | None = None
     likelihood: Likelihood | None = None
 
-    def usual(self, likelihood: Likelihood, start: Vector, **settings: object) -> Search:
+    def usual(self, likelihood: Likelihood, start: Vector, limits: SearchLimits) -> Search:
         """`search_covariances`, remembered."""
         self.start, self.before = start, likelihood.parameters
-        search = search_covariances(likelihood, start, **settings)  # pyright: ignore
+        search = search_covariances(likelihood, start, limits)
         self.end, self.after = search.parameters, likelihood.parameters
         self.likelihood = likelihood
         return search
@@ -171,11 +171,11 @@ def _routes(course: _Course, outcome: Outcome) -> Iterator[tuple[str, SearchRout
     if outcome is Outcome.STALLED:
         yield onwards
     if len(parameters):
-        yield "with smaller effects", _smaller
+        yield "with smaller effects", _from(_smaller)
         if any(k > 1 for k in parameters.k):
-            yield "without correlations", _uncorrelated
+            yield "without correlations", _from(_uncorrelated)
     for seed in range(_DISTURBED):
-        yield "disturbed at random", _disturbed(seed)
+        yield "disturbed at random", _from(_disturbed(seed))
 
 
 # ---- the routes ------------------------------------------------------------------------------
@@ -221,15 +221,7 @@ class _Onwards:
 
     course: _Course
 
-    def __call__(
-        self,
-        likelihood: Likelihood,
-        start: Vector,
-        *,
-        tolerance: float,
-        max_evaluations: int,
-        report: Callable[[int, float], None] | None,
-    ) -> Search:
+    def __call__(self, likelihood: Likelihood, start: Vector, limits: SearchLimits) -> Search:
         course = self.course
         assert course.after is not None
         likelihood.parameters = course.after
@@ -237,10 +229,8 @@ class _Onwards:
         return minimize(
             evaluate,
             _down_a_negative_curvature(likelihood, evaluate, course.end),
-            tolerance=tolerance,
-            max_evaluations=min(_MOST_EXACT, max_evaluations),
+            limits.at_most(_MOST_EXACT),
             radius=_SHORT,
-            report=report,
         )
 
 
@@ -289,21 +279,14 @@ def _most_negative(hessian: Matrix) -> Vector:
 def _held(terms: range, factor: float) -> SearchRoutine:
     """The θ of `terms` held, their sd times `factor`, then all together in short steps."""
 
-    def search(
-        likelihood: Likelihood,
-        start: Vector,
-        *,
-        tolerance: float,
-        max_evaluations: int,
-        report: Callable[[int, float], None] | None,
-    ) -> Search:
+    def search(likelihood: Likelihood, start: Vector, limits: SearchLimits) -> Search:
         parameters = likelihood.parameters
         psi = best_start(likelihood, start) if factor == 1.0 else start
         psi = _scaled(parameters, psi, factor, terms)
         moving = np.ones(len(psi), dtype=bool)
         for term in terms:
             moving[parameters.slices[term]] = False
-        budget = min(_MOST_EVALUATIONS, max_evaluations)
+        budget = limits.at_most(_MOST_EVALUATIONS)
         of = _guarded(likelihood)
 
         def evaluate(part: Vector) -> Evaluation:
@@ -312,17 +295,10 @@ def _held(terms: range, factor: float) -> SearchRoutine:
             exact = None if at.exact is None else at.exact[grid]
             return Evaluation(at.value, at.gradient[moving], at.hessian[grid], exact)
 
-        first = minimize(
-            evaluate, psi[moving], tolerance=tolerance**0.5, max_evaluations=budget // 2
-        )
+        rough = SearchLimits(limits.tolerance**0.5, budget.max_evaluations // 2)
+        first = minimize(evaluate, psi[moving], rough)
         psi = _filled(psi, moving, first.parameters)
-        then = _in_short_steps(
-            likelihood,
-            psi,
-            tolerance=tolerance,
-            max_evaluations=budget,
-            report=report,
-        )
+        then = _in_short_steps(likelihood, psi, budget)
         return replace(then, evaluations=first.evaluations + then.evaluations)
 
     return search
@@ -345,84 +321,37 @@ def _scaled(
     return out
 
 
-def _in_short_steps(
-    likelihood: Likelihood,
-    start: Vector,
-    *,
-    tolerance: float,
-    max_evaluations: int,
-    report: Callable[[int, float], None] | None,
-) -> Search:
+def _in_short_steps(likelihood: Likelihood, start: Vector, limits: SearchLimits) -> Search:
     psi = repivot(likelihood, start)
-    return minimize(
-        _guarded(likelihood),
-        psi,
-        tolerance=tolerance,
-        max_evaluations=min(_MOST_EVALUATIONS, max_evaluations),
-        radius=_SHORT,
-        report=report,
+    budget = limits.at_most(_MOST_EVALUATIONS)
+    return minimize(_guarded(likelihood), psi, budget, radius=_SHORT)
+
+
+def _from(change: Callable[[Likelihood, Vector], Vector]) -> SearchRoutine:
+    """From another start, in short steps."""
+    return lambda likelihood, start, limits: _in_short_steps(
+        likelihood, change(likelihood, start), limits
     )
 
 
-def _smaller(
-    likelihood: Likelihood,
-    start: Vector,
-    *,
-    tolerance: float,
-    max_evaluations: int,
-    report: Callable[[int, float], None] | None,
-) -> Search:
+def _smaller(likelihood: Likelihood, start: Vector) -> Vector:
     parameters = likelihood.parameters
-    return _in_short_steps(
-        likelihood,
-        _scaled(parameters, start, _SMALLER, range(len(parameters.k))),
-        tolerance=tolerance,
-        max_evaluations=max_evaluations,
-        report=report,
-    )
+    return _scaled(parameters, start, _SMALLER, range(len(parameters.k)))
 
 
-def _uncorrelated(
-    likelihood: Likelihood,
-    start: Vector,
-    *,
-    tolerance: float,
-    max_evaluations: int,
-    report: Callable[[int, float], None] | None,
-) -> Search:
+def _uncorrelated(likelihood: Likelihood, start: Vector) -> Vector:
     parameters = likelihood.parameters
     count = len(parameters)
     diagonal = [np.diag(np.diag(G)) for G in parameters.covariances(start[:count])]
-    return _in_short_steps(
-        likelihood,
-        np.concatenate([parameters.parameters_near(diagonal), start[count:]]),
-        tolerance=tolerance,
-        max_evaluations=max_evaluations,
-        report=report,
-    )
+    return np.concatenate([parameters.parameters_near(diagonal), start[count:]])
 
 
-def _disturbed(seed: int) -> SearchRoutine:
-    """From the start moved by about a standard error in every direction."""
+def _disturbed(seed: int) -> Callable[[Likelihood, Vector], Vector]:
+    """The start moved by about a standard error in every direction."""
 
-    def search(
-        likelihood: Likelihood,
-        start: Vector,
-        *,
-        tolerance: float,
-        max_evaluations: int,
-        report: Callable[[int, float], None] | None,
-    ) -> Search:
-        at = likelihood.evaluate(start)
-        diagonal = np.abs(np.diag(at.hessian))
+    def moved(likelihood: Likelihood, start: Vector) -> Vector:
+        diagonal = np.abs(np.diag(likelihood.evaluate(start).hessian))
         scale = np.sqrt(np.maximum(diagonal, 1e-6 * max(float(diagonal.max()), 1e-300)))
-        moved = start + np.random.default_rng(seed).normal(size=len(start)) / scale
-        return _in_short_steps(
-            likelihood,
-            moved,
-            tolerance=tolerance,
-            max_evaluations=max_evaluations,
-            report=report,
-        )
+        return start + np.random.default_rng(seed).normal(size=len(start)) / scale
 
-    return search
+    return moved

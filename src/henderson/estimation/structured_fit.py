@@ -76,9 +76,7 @@ def fit_structured(
     search = search_by(
         objective,
         start,
-        tolerance=control.tolerance,
-        max_evaluations=control.max_evaluations,
-        report=control.report,
+        control.limits(),
     )
     found, logs = np.split(search.parameters, [len(likelihood.parameters)])
     theta = settle(

@@ -40,7 +40,7 @@ from henderson.inference.residual_profiles import residual_parameters
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.gaussian import GaussianLikelihood
 from henderson.likelihood.objective import Evaluation
-from henderson.optimize import minimize
+from henderson.optimize import SearchLimits, minimize
 from henderson.prediction import NativeTable, normal_quantile
 
 _TINY = 1e-6  # of a standard deviation: zero, for its profile
@@ -414,8 +414,7 @@ class _LinearModel:
             search = minimize(
                 lambda theta: self._evaluate(theta, which, value / self.unit),
                 start,
-                tolerance=1e-8,
-                max_evaluations=300,
+                SearchLimits(max_evaluations=300),
             )
             last = search.parameters
             return search.evaluation.value - self.least

@@ -16,7 +16,7 @@ from henderson.equations import MixedModelEquations
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters
 from henderson.optimize.curvature import exact_hessian
-from henderson.optimize.trust_region import Search, minimize
+from henderson.optimize.trust_region import Search, SearchLimits, minimize
 
 _PATIENCE = 4  # evaluations of the second search
 _FEW = 12  # parameters for which the exact Hessian is worth its gradients
@@ -55,56 +55,23 @@ class Likelihood(Protocol):
         ...
 
 
-class SearchRoutine(Protocol):
-    """What finds the least deviance of a likelihood from a start."""
-
-    def __call__(
-        self,
-        likelihood: Likelihood,
-        start: Vector,
-        /,
-        *,
-        tolerance: float,
-        max_evaluations: int,
-        report: Callable[[int, float], None] | None,
-    ) -> Search:
-        """As `search_covariances`."""
-        ...
+# What finds the least deviance of a likelihood from a start, as `search_covariances` does.
+SearchRoutine = Callable[[Likelihood, Vector, SearchLimits], Search]
 
 
-def search_covariances(
-    likelihood: Likelihood,
-    start: Vector,
-    *,
-    tolerance: float,
-    max_evaluations: int,
-    report: Callable[[int, float], None] | None,
-) -> Search:
+def search_covariances(likelihood: Likelihood, start: Vector, limits: SearchLimits) -> Search:
     """Minimize the deviance; `likelihood.parameters` may be others, of the same covariances."""
     psi = repivot(likelihood, best_start(likelihood, start))
     if all(k == 1 for k in likelihood.parameters.k):
-        return minimize(
-            likelihood.evaluate,
-            psi,
-            tolerance=tolerance,
-            max_evaluations=max_evaluations,
-            report=report,
-        )
-    first = minimize(
-        likelihood.evaluate,
-        psi,
-        tolerance=max(_NEAR, tolerance),
-        max_evaluations=max_evaluations,
-        report=report,
-    )
+        return minimize(likelihood.evaluate, psi, limits)
+    near = replace(limits, tolerance=max(_NEAR, limits.tolerance))
+    first = minimize(likelihood.evaluate, psi, near)
     before = likelihood.parameters
     psi = repivot(likelihood, first.parameters)
     second = minimize(
         likelihood.evaluate,
         psi,
-        tolerance=tolerance,
-        max_evaluations=max_evaluations,
-        report=report,
+        limits,
         resumed=first if likelihood.parameters is before else None,
         patience=_PATIENCE if len(psi) <= _FEW else None,
     )
@@ -120,9 +87,7 @@ def search_covariances(
     return minimize(
         likelihood.evaluate,
         second.parameters,
-        tolerance=tolerance,
-        max_evaluations=max_evaluations,
-        report=report,
+        limits,
         resumed=replace(second, hessian=hessian, evaluations=second.evaluations + len(psi)),
     )
 

@@ -6,13 +6,26 @@ updates of least change, so that the last steps converge superlinearly.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
 from henderson.cholesky import solve_positive
 from henderson.likelihood.objective import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """When a search ends, and whom it tells how far it is."""
+
+    tolerance: float = 1e-8  # predicted decrease of the deviance
+    max_evaluations: int = 200
+    report: Callable[[int, float], None] | None = None  # given evaluations and deviance
+
+    def at_most(self, evaluations: int) -> "SearchLimits":
+        """The same with no more evaluations than that."""
+        return replace(self, max_evaluations=min(evaluations, self.max_evaluations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +49,9 @@ _PATIENCE = 2  # hindered steps in a row, after which what was learned is forgot
 def minimize(
     evaluate: Callable[[Vector], Evaluation],
     start: Vector,
+    limits: SearchLimits = SearchLimits(),
     *,
-    tolerance: float = 1e-8,
-    max_evaluations: int = 200,
     radius: float = 20.0,
-    report: Callable[[int, float], None] | None = None,
     resumed: Search | None = None,
     patience: int | None = None,
 ) -> Search:
@@ -48,7 +59,7 @@ def minimize(
 
     A step minimizes the quadratic model within a ball in coordinates scaled by the root of the
     model's diagonal, where a unit is about one standard error. The search ends when the model
-    promises a decrease below `tolerance`, or when steps of that size no longer help.
+    promises a decrease below the tolerance, or when steps of that size no longer help.
 
     Parameters
     ----------
@@ -56,14 +67,10 @@ def minimize(
         Deviance, gradient and model Hessian at a point; a value of NaN or inf rejects it.
     start
         (m,) starting point.
-    tolerance
-        Predicted decrease of the deviance to stop at.
-    max_evaluations
-        Limit on the number of evaluations.
+    limits
+        When to end, and whom to report to after each evaluation.
     radius
         First radius of the trust region, in about standard errors.
-    report
-        Called with the number of evaluations and the deviance after each.
     resumed
         A search that ended at `start` with a larger tolerance, to go on with.
     patience
@@ -87,10 +94,10 @@ def minimize(
         if hindered > _PATIENCE:
             learned = np.zeros_like(learned)
             continue
-        if predicted < tolerance:
+        if predicted < limits.tolerance:
             reason = "converged"
             break
-        if evaluations >= max_evaluations:
+        if evaluations >= limits.max_evaluations:
             break
         if patience is not None and at.exact is None:
             if patience == 0:
@@ -99,8 +106,8 @@ def minimize(
             patience -= 1
         trial = evaluate(x + step)
         evaluations += 1
-        if report is not None:
-            report(evaluations, trial.value)
+        if limits.report is not None:
+            limits.report(evaluations, trial.value)
         noise = 1e-13 * (abs(at.value) + 1.0)
         actual = at.value - trial.value
         good = _finite(trial)
