@@ -12,6 +12,7 @@ import henderson as hd
 from henderson.diagnostics import residual_tests as tests
 from henderson.diagnostics.quantile_regression import (
     knots_along,
+    quantile_curve,
     score_statistic,
     spline_basis,
 )
@@ -248,6 +249,18 @@ def test_quartiles_by_level_are_tested_by_pearsons_chi_square_of_the_quarters() 
     test = tests.quantiles(found, np.array(["a", "b", "c"])[level])
     assert_allclose(test.statistic, expected, rtol=1e-12)
     assert_allclose(test.p_value, stats.chi2.sf(expected, 9), rtol=1e-9)
+
+
+def test_two_distinct_numbers_are_two_levels() -> None:
+    """Splines have more columns than such numbers can tell apart."""
+    found = of_values(np.random.default_rng(5).random(80))
+    number = np.repeat([0.1, 0.9], 40)
+    by_number = tests.quantiles(found, number)
+    by_level = tests.quantiles(found, np.array(["low", "high"])[(number > 0.5).astype(int)])
+    assert_allclose(by_number.statistic, by_level.statistic, rtol=1e-10)
+    assert by_number.p_value == pytest.approx(by_level.p_value)
+    curve = quantile_curve(number, found.values, 0.5, np.array([0.1, 0.9]))
+    assert_allclose(curve[0], np.median(found.values[:40]), atol=0.05)
 
 
 def test_the_scores_of_quartiles_have_the_covariance_of_their_chi_square() -> None:

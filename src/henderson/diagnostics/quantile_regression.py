@@ -65,7 +65,7 @@ def score_statistic(scores: Matrix, solved: Matrix, levels: Sequence[float]) -> 
 
 
 def quantile_coefficients(basis: Matrix, y: Vector, level: float) -> Vector:
-    """β minimizing Σ ρ(y − Bβ), for B (n, k) of full column rank; (k,)."""
+    """β minimizing Σ ρ(y − Bβ), for B (n, k); (k,)."""
     beta = np.linalg.lstsq(basis, y, rcond=None)[0]
     spread = float(np.std(y))
     epsilon = max(_EPSILON * spread, np.finfo(float).tiny)
@@ -73,7 +73,7 @@ def quantile_coefficients(basis: Matrix, y: Vector, level: float) -> Vector:
     for _ in range(_STEPS):
         weight = 1.0 / (epsilon + np.abs(y - basis @ beta))
         weighted = weight[:, None] * basis
-        new = np.linalg.solve(weighted.T @ basis, weighted.T @ y + pull)
+        new = np.linalg.lstsq(weighted.T @ basis, weighted.T @ y + pull, rcond=1e-12)[0]
         settled = np.max(np.abs(basis @ (new - beta))) <= _SETTLED * spread
         beta = new
         if settled:

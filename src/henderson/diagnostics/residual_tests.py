@@ -33,6 +33,7 @@ DOUBTFUL = 0.05  # p-values below it are called evidence
 _BOUNDS = tuple(i / PLACES for i in range(1, PLACES))
 _BOOTSTRAPS = 100
 ROWS_FOR_QUARTILES = 40
+_NO_COLUMN = 1e-8  # a singular value of a basis, of its largest
 _BLOCK = 2_000_000  # distances held at a time
 
 
@@ -193,10 +194,9 @@ def quantiles(found: QuantileResiduals, against: str | ArrayLike | None = None) 
 
 @dataclass(frozen=True, slots=True)
 class _QuartileScores:
-    """The score test's design: a basis (n, k) of numbers, or the level of each row (n,)."""
+    """The score test's design: an orthonormal basis (n, k), or the level of each row (n,)."""
 
     basis: Matrix | None
-    inverse: Matrix | None  # of BᵀB
     level: NDArray[np.intp]
     count: Vector  # of rows in each level
 
@@ -205,11 +205,11 @@ class _QuartileScores:
         """Of the ranks of numbers, or of levels."""
         if values.dtype.kind in "iuf":
             x = ranks(values)
-            basis = spline_basis(x, knots_along(x))
-            none = np.zeros(0)
-            return cls(basis, np.linalg.inv(basis.T @ basis), none.astype(np.intp), none)
+            basis, size, _ = np.linalg.svd(spline_basis(x, knots_along(x)), full_matrices=False)
+            none = np.zeros(0)  # few distinct numbers have no more columns than values
+            return cls(basis[:, size > _NO_COLUMN * size[0]], none.astype(np.intp), none)
         _, level, count = np.unique(values, return_inverse=True, return_counts=True)
-        return cls(None, None, level.reshape(-1), count.astype(np.float64))
+        return cls(None, level.reshape(-1), count.astype(np.float64))
 
     @property
     def df(self) -> int:
@@ -220,9 +220,9 @@ class _QuartileScores:
     def chi2(self, below: Matrix) -> float:
         """X² of whether each row is below each quartile, (n, 3)."""
         off = below - np.array(QUARTILES)
-        if self.basis is not None and self.inverse is not None:
+        if self.basis is not None:
             scores = self.basis.T @ off
-            return score_statistic(scores, self.inverse @ scores, QUARTILES)
+            return score_statistic(scores, scores, QUARTILES)
         scores = np.zeros((self.count.size, len(QUARTILES)))
         np.add.at(scores, self.level, off)
         return score_statistic(scores, scores / self.count[:, None], QUARTILES)
