@@ -9,7 +9,7 @@ CORE := pyproject.toml CMakeLists.txt $(wildcard src/core/*.* src/core/*/*.*)
 # Without ninja the core is built by make, which must be told to use all processors.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
 
-.PHONY: demo test lint docs format bench clean
+.PHONY: demo test test-slow lint docs format bench clean
 
 SPLIT_PLOT := "yield ~ Variety * factor(nitro) + (1 | Block/Variety)"
 
@@ -19,8 +19,11 @@ demo: $(VENV)/.installed  ## fit a split-plot experiment from a CSV file, report
 	$(BIN)/henderson fit build/demo/oats.csv $(SPLIT_PLOT) --means nitro --means Variety
 	$(BIN)/henderson report build/demo/oats.csv $(SPLIT_PLOT) --output build/demo/report.html
 
-test: lint  ## everything that must pass before a change is merged
-	$(BIN)/python -m pytest -n 2 -q
+test: lint  ## what must pass before a change is committed
+	$(BIN)/python -m pytest -n 2 -q -m "not slow"
+
+test-slow: $(VENV)/.installed-for-tests  ## simulations: sizes of tests, recovery of parameters
+	$(BIN)/python -m pytest -n 2 -q -m slow
 
 lint: $(VENV)/.installed-for-tests  ## style, layers, types
 	$(BIN)/ruff check .
