@@ -11,61 +11,17 @@ from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class FixedScale(CovarianceStructure):
-    """`base` with one element of θ, a standard deviation, held at `value`.
+class _Held(CovarianceStructure):
+    """`base` with one element of θ held at `value`.
 
     The element keeps its place in θ, where it moves nothing: a term of one effect would be left
     without parameters.
     """
 
-    base: CovarianceStructure
-    element: int
-    effect: int  # whose standard deviation it is
-    value: float
-    keyword: ClassVar[str] = "fixed_scale"  # pyright: ignore[reportIncompatibleVariableOverride]
-    description: ClassVar[str] = "with a standard deviation held fixed"  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def n_parameters(self, k: int) -> int:
-        return self.base.n_parameters(k)
-
-    def factor(self, theta: Vector, k: int) -> Matrix:
-        return self.base.factor(self._held(theta), k)
-
-    def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
-        moved = self.base.factor_derivatives(self._held(theta), k).copy()
-        moved[self.element] = 0.0
-        return moved
-
-    def parameters_near(self, covariance: Matrix) -> Vector:
-        scale = np.ones(len(covariance))
-        variance = max(covariance[self.effect, self.effect], 1e-300)
-        scale[self.effect] = self.value / np.sqrt(variance)
-        return self._held(self.base.parameters_near(covariance * np.outer(scale, scale)))
-
-    def scales(self, k: int) -> tuple[tuple[int, int], ...]:
-        return tuple(each for each in self.base.scales(k) if each[0] != self.element)
-
-    def canonical(self, theta: Vector, k: int) -> Vector:
-        return self._held(self.base.canonical(self._held(theta), k))
-
-    def _held(self, theta: Vector) -> Vector:
-        held = theta.copy()
-        held[self.element] = self.value
-        return held
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class FixedElement(CovarianceStructure):
-    """`base` with one element of θ that is no scale held at `value`; it keeps its place."""
-
+    __slots__ = ()
     base: CovarianceStructure
     element: int
     value: float
-    keyword: ClassVar[str] = "fixed_element"  # pyright: ignore[reportIncompatibleVariableOverride]
-    description: ClassVar[str] = "with a parameter held fixed"  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def n_parameters(self, k: int) -> int:
         return self.base.n_parameters(k)
@@ -82,10 +38,7 @@ class FixedElement(CovarianceStructure):
         return self._held(self.base.parameters_near(covariance))
 
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
-        return self.base.scales(k)
-
-    def scaled(self, theta: Vector, k: int, c: float) -> Vector:
-        return self._held(self.base.scaled(theta, k, c))
+        return tuple(each for each in self.base.scales(k) if each[0] != self.element)
 
     def canonical(self, theta: Vector, k: int) -> Vector:
         return self._held(self.base.canonical(self._held(theta), k))
@@ -94,6 +47,40 @@ class FixedElement(CovarianceStructure):
         held = theta.copy()
         held[self.element] = self.value
         return held
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FixedScale(_Held):
+    """`base` with one element of θ, a standard deviation, held at `value`."""
+
+    base: CovarianceStructure
+    element: int
+    effect: int  # whose standard deviation it is
+    value: float
+    keyword: ClassVar[str] = "fixed_scale"  # pyright: ignore[reportIncompatibleVariableOverride]
+    description: ClassVar[str] = "with a standard deviation held fixed"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def parameters_near(self, covariance: Matrix) -> Vector:
+        scale = np.ones(len(covariance))
+        variance = max(covariance[self.effect, self.effect], 1e-300)
+        scale[self.effect] = self.value / np.sqrt(variance)
+        return self._held(self.base.parameters_near(covariance * np.outer(scale, scale)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FixedElement(_Held):
+    """`base` with one element of θ that is no scale held at `value`."""
+
+    base: CovarianceStructure
+    element: int
+    value: float
+    keyword: ClassVar[str] = "fixed_element"  # pyright: ignore[reportIncompatibleVariableOverride]
+    description: ClassVar[str] = "with a parameter held fixed"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def scaled(self, theta: Vector, k: int, c: float) -> Vector:
+        return self._held(self.base.scaled(theta, k, c))
 
 
 @final

@@ -92,7 +92,6 @@ class LaplaceLikelihood:
         self.equations, self.parameters, self.rows = equations, parameters, rows
         self.random, self.integrated = random, integrated
         self.quadrature = quadrature
-        self.n_predictors = len(rows[0].X)
         self.finder = ModeFinder(equations, rows, random, integrated)
         self.n_coefficients = rows[0].n_coefficients
         self._coefficients = tuple(X.shape[1] for X in rows[0].X)

@@ -7,7 +7,6 @@ and x' = (−2σ', 2), the gradient of the middle term is ν(1 − e⁻ˣ)x' and
 but for what curves σ̂ and vanishes where x is 0.
 """
 
-from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -15,12 +14,11 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.likelihood.gaussian import GaussianLikelihood, GaussianSolution
 from henderson.likelihood.objective import Evaluation
-from henderson.likelihood.parameters import CovarianceParameters
-from henderson.likelihood.penalty import Penalty
+from henderson.likelihood.penalty import OfLikelihood, Penalty
 
 
 @final
-class PenalizedGaussian:
+class PenalizedGaussian(OfLikelihood[GaussianLikelihood]):
     """The penalized deviance in ψ = (θ, ξ), T relative to σ.
 
     Parameters
@@ -34,22 +32,8 @@ class PenalizedGaussian:
     """
 
     def __init__(self, likelihood: GaussianLikelihood, penalty: Penalty, unit: float) -> None:
-        self.likelihood, self.penalty, self.unit = likelihood, penalty, unit
-        self.equations = likelihood.equations
-
-    @property
-    def parameters(self) -> CovarianceParameters:
-        """Those of the likelihood."""
-        return self.likelihood.parameters
-
-    @parameters.setter
-    def parameters(self, parameters: CovarianceParameters) -> None:
-        self.likelihood.parameters = parameters
-
-    @property
-    def smallest(self) -> Sequence[Vector]:
-        """Diagonals of T that do not count, (k,) a term."""
-        return self.likelihood.smallest
+        super().__init__(likelihood)
+        self.penalty, self.unit = penalty, unit
 
     def penalty_at(self, psi: Vector) -> Evaluation:
         """−2 Σ log p in ψ."""

@@ -14,7 +14,7 @@ With t = Tᵢ, tⱼ = ∂t/∂θⱼ and ξ = log σ:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Generic, Protocol, TypeVar, final
 
 import numpy as np
 
@@ -141,23 +141,14 @@ class _Searched(Protocol):
     def deviance_at(self, psi: Vector, /) -> float: ...
 
 
-@final
-class Penalized:
-    """A deviance in ψ = (θ, γ) with the priors' penalty.
+L = TypeVar("L", bound=_Searched)
 
-    Parameters
-    ----------
-    likelihood
-        The deviance without it; T is not relative to σ.
-    penalty
-        The priors.
-    rows
-        (P, m): the coefficients β of all predictors by γ.
-    """
 
-    def __init__(self, likelihood: _Searched, penalty: Penalty, rows: Matrix) -> None:
-        self.likelihood, self.penalty, self.rows = likelihood, penalty, rows
-        self.equations = likelihood.equations
+class OfLikelihood(Generic[L]):
+    """An objective made from a likelihood, with its covariances and equations."""
+
+    def __init__(self, likelihood: L) -> None:
+        self.likelihood, self.equations = likelihood, likelihood.equations
 
     @property
     def parameters(self) -> CovarianceParameters:
@@ -172,6 +163,25 @@ class Penalized:
     def smallest(self) -> Sequence[Vector]:
         """Diagonals of T that do not count, (k,) a term."""
         return self.likelihood.smallest
+
+
+@final
+class Penalized(OfLikelihood[_Searched]):
+    """A deviance in ψ = (θ, γ) with the priors' penalty.
+
+    Parameters
+    ----------
+    likelihood
+        The deviance without it; T is not relative to σ.
+    penalty
+        The priors.
+    rows
+        (P, m): the coefficients β of all predictors by γ.
+    """
+
+    def __init__(self, likelihood: _Searched, penalty: Penalty, rows: Matrix) -> None:
+        super().__init__(likelihood)
+        self.penalty, self.rows = penalty, rows
 
     def evaluate(self, psi: Vector) -> Evaluation:
         """Value, gradient and Hessians with the penalty's."""
