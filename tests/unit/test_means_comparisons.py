@@ -7,7 +7,9 @@ from scipy import integrate, stats
 
 import henderson as hd
 from henderson.errors import DataError, ModelError
+from henderson.links import link_named
 from henderson.marginal_means import MarginalMeans, emmeans
+from henderson.marginal_means.response_scale import Transformed, back_transformed
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +209,32 @@ def test_population_means_integrate_over_the_random_effects(herds: hd.FittedMode
         assert_allclose(mean, exact, rtol=1e-8)
     second_order = emmeans(herds, "period", scale="response", random="adjust").table()
     assert_allclose(second_order["estimate"], found, rtol=0.02)
+
+
+def test_bias_adjusted_means_have_the_errors_of_emmeans(herds: hd.FittedModel) -> None:
+    """emmeans 1.8.4, bias.adjust=TRUE, of glmer with tolPwrss=1e-12: see agreement_with_r."""
+    found = emmeans(herds, "period", scale="response", random="adjust").table()
+    expected = {
+        "estimate": [0.21783163, 0.09706132, 0.08601102, 0.05696916],
+        "std_error": [0.03728078, 0.02648573, 0.02537253, 0.02276049],
+        "lower": [0.15298977, 0.05591838, 0.04744338, 0.02555819],
+        "upper": [0.29859734, 0.16204936, 0.14982152, 0.12102489],
+    }
+    for column, values in expected.items():
+        assert_allclose(found[column], values, rtol=2e-5)
+
+
+@pytest.mark.parametrize("random", ["zero", "integrate", "adjust"])
+def test_errors_of_the_response_are_the_slope_times_those_of_the_link(random: str) -> None:
+    eta, tau, h = np.array([-2.0, 0.3, 1.1]), np.array([0.0, 0.6, 1.4]), 1e-5
+    for name in ("logit", "log", "cloglog", "probit"):
+
+        def mean(at: np.ndarray, name: str = name) -> Transformed:
+            zero = np.zeros(3)
+            return back_transformed(at, zero + 0.2, zero, link_named(name), tau, random)
+
+        slope = (mean(eta + h).estimate - mean(eta - h).estimate) / (2.0 * h)
+        assert_allclose(mean(eta).std_error, 0.2 * np.abs(slope), rtol=1e-8)
 
 
 def test_the_population_mean_of_a_log_link_is_lognormal() -> None:

@@ -65,8 +65,6 @@ class JointRefits:
         if estimates.specification.priors:
             return None
         terms = estimates.location.terms
-        if estimates.specification.priors:
-            return None
         size = estimates.response.size
         weights = None if np.all(size == 1.0) else size
         Z, basis = random_matrix(estimates), FixedBasis.of(estimates.location.fixed.matrix)
