@@ -153,24 +153,17 @@ void Equations::scale_blocks(const double* templates, double* tail_matrix) {
     }
 }
 
-template <int K> void Equations::update_tail(const Node& node, double* tail_matrix) const {
-    int k = K ? K : node.k, skip = 0;
-    if (node.sparse_last > node.first) {
-        const Edge& edge = boundary_[node.sparse_last - 1];
-        skip = edge.offset + nodes_[edge.node].k;
-    }
-    int width = node.width - skip;
-    const double* v = &l_[node.off] + int64_t(skip) * k;
-    const int32_t* index = tail_index_.data() + tail_index_start_[&node - nodes_.data()];
-    int64_t q_tail = tail();
-    for (int i = 0; i < width; ++i) {
-        double* row = tail_matrix + index[i] * q_tail;
-        const double* vi = v + int64_t(i) * k;
-        for (int j = 0; j <= i; ++j) {
-            double dot = 0;
-            for (int r = 0; r < k; ++r) dot += vi[r] * v[int64_t(j) * k + r];
-            row[index[j]] -= dot;
-        }
+template <int K>
+void Equations::update_row(const Node& node, TailRow at, double* tail_matrix) const {
+    int k = K ? K : node.k;
+    const double* v = &l_[node.off] + int64_t(first_in_tail(at.leaf)) * k;
+    const int32_t* index = tail_index_.data() + tail_index_start_[at.leaf];
+    double* row = tail_matrix + int64_t(index[at.i]) * tail();
+    const double* vi = v + int64_t(at.i) * k;
+    for (int j = 0; j <= at.i; ++j) {
+        double dot = 0;
+        for (int r = 0; r < k; ++r) dot += vi[r] * v[int64_t(j) * k + r];
+        row[index[j]] -= dot;
     }
 }
 
@@ -208,12 +201,15 @@ bool Equations::eliminate(const double* templates, double* tail_matrix, double* 
         if (!factor_block(&l_[node.diagonal], node.k, log_determinant)) return false;
         solve_lower(&l_[node.diagonal], node.k, &l_[node.off], node.width);
         update_leaves(node);
+    }
+    for (TailRow at : tail_rows_) {
+        const Node& node = nodes_[at.leaf];
         switch (node.k) {
-            case 1: update_tail<1>(node, tail_matrix); break;
-            case 2: update_tail<2>(node, tail_matrix); break;
-            case 3: update_tail<3>(node, tail_matrix); break;
-            case 4: update_tail<4>(node, tail_matrix); break;
-            default: update_tail<0>(node, tail_matrix);
+            case 1: update_row<1>(node, at, tail_matrix); break;
+            case 2: update_row<2>(node, at, tail_matrix); break;
+            case 3: update_row<3>(node, at, tail_matrix); break;
+            case 4: update_row<4>(node, at, tail_matrix); break;
+            default: update_row<0>(node, at, tail_matrix);
         }
     }
     if (m > 0) forward(border, m, gram);

@@ -188,6 +188,34 @@ void Equations::index_rows() {
     }
     a_.assign(size_, 0.0);
     l_.assign(size_, 0.0);
+    order_tail_rows();
+}
+
+void Equations::order_tail_rows() {
+    // A tail that stays in the cache is met leaf by leaf. A larger one is met row by row, for so
+    // many leaves at a time that these stay in the cache: within a row, all that is scattered to
+    // or gathered from is close.
+    constexpr int64_t cached = 1 << 17;  // doubles
+    int64_t entries = int64_t(tail_index_.size());
+    bool whole = int64_t(tail()) * tail() <= cached;
+    tail_rows_.resize(entries);
+    std::vector<int64_t> next;
+    for (int leaf = 0, last = 0; leaf < leaves_; leaf = last) {
+        int64_t first = tail_index_start_[leaf], at = first;
+        while (last < leaves_ &&
+               (last == leaf || whole || tail_index_start_[last + 1] - first <= cached))
+            ++last;
+        if (!whole) {
+            next.assign(tail() + 1, 0);
+            for (int64_t e = first; e < tail_index_start_[last]; ++e) ++next[tail_index_[e] + 1];
+            next[0] = first;
+            for (int row = 0; row < tail(); ++row) next[row + 1] += next[row];
+        }
+        for (int l = leaf; l < last; ++l)
+            for (int64_t e = tail_index_start_[l]; e < tail_index_start_[l + 1]; ++e)
+                tail_rows_[whole ? at++ : next[tail_index_[e]]++] = {
+                    l, int32_t(e - tail_index_start_[l])};
+    }
 }
 
 std::vector<int32_t> Equations::tree_of_nodes() const {

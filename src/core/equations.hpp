@@ -166,6 +166,7 @@ class Equations {
     };
 
     void index_rows();
+    void order_tail_rows();
     template <int K>
     bool factor_levels(const double* T, const double* right, double* border, int m, double* gram,
                        double& log_determinant);
@@ -174,8 +175,17 @@ class Equations {
                               const double* combine, const double* weight, int count,
                               const double* changes, const LevelSums& out);
     void scale_blocks(const double* templates, double* tail_matrix);
-    template <int K> void update_tail(const Node& node, double* tail_matrix) const;
-    template <int K> void gather_tail(const Node& node, const double* tail_inverse, double* x) const;
+    // Entry i of a leaf's list of tail columns, against the entries before it: S -= V'V, and
+    // C^-1[j, B] += V P.
+    struct TailRow {
+        int32_t leaf, i;
+    };
+    template <int K> void update_row(const Node& node, TailRow at, double* tail_matrix) const;
+    template <int K> void gather_row(const Node& node, TailRow at, const double* tail_inverse);
+    // The first of a leaf's columns in the tail, within its block row.
+    int first_in_tail(int leaf) const {
+        return nodes_[leaf].width - int(tail_index_start_[leaf + 1] - tail_index_start_[leaf]);
+    }
     void update_leaves(const Node& node);
     void gather_leaves(const Node& node, double* x) const;
     void copy_blocks(const std::vector<double>& from, int term, double* out) const;
@@ -189,6 +199,7 @@ class Equations {
     std::vector<Edge> boundary_;    // later neighbours of every node, ascending
     std::vector<int32_t> tail_index_;   // scalar tail index of every boundary column (leaf nodes)
     std::vector<int64_t> tail_index_start_;
+    std::vector<TailRow> tail_rows_;    // all of them, in the order they are worked on
     int64_t size_ = 0;              // doubles in one set of blocks
     int pairs_ = 0;
     std::vector<int64_t> row_blocks_;   // (n, pairs): offset of the block of each pair of terms

@@ -37,41 +37,31 @@ void solve_upper(const double* l, int k, double* x, int columns) {
 }  // namespace
 
 template <int K>
-void Equations::gather_tail(const Node& node, const double* tail_inverse, double* x) const {
-    // x += V P over the tail columns of the boundary; P symmetric, row-major lower
-    int k = K ? K : node.k, skip = 0;
-    if (node.sparse_last > node.first) {
-        const Edge& edge = boundary_[node.sparse_last - 1];
-        skip = edge.offset + nodes_[edge.node].k;
-    }
-    int width = node.width - skip;
-    const double* v = &l_[node.off] + int64_t(skip) * k;
-    x += int64_t(skip) * k;
-    const int32_t* index = tail_index_.data() + tail_index_start_[&node - nodes_.data()];
-    int64_t q_tail = tail();
-    for (int i = 0; i < width; ++i) {
-        const double* row = tail_inverse + index[i] * q_tail;
-        const double* vi = v + int64_t(i) * k;
-        double* xi = x + int64_t(i) * k;
-        double sum[K ? K : 1];
-        if constexpr (K > 0) {
-            for (int r = 0; r < K; ++r) sum[r] = 0;
-        }
-        for (int j = 0; j < i; ++j) {
-            double p = row[index[j]];
-            for (int r = 0; r < k; ++r) {
-                if constexpr (K > 0)
-                    sum[r] += p * v[int64_t(j) * k + r];
-                else
-                    xi[r] += p * v[int64_t(j) * k + r];
-                x[int64_t(j) * k + r] += p * vi[r];
-            }
-        }
-        double p = row[index[i]];
+void Equations::gather_row(const Node& node, TailRow at, const double* tail_inverse) {
+    // P symmetric, row-major lower: row i gives x_i the terms before it, and those theirs of v_i
+    int k = K ? K : node.k;
+    int64_t start = node.off + int64_t(first_in_tail(at.leaf)) * k;
+    const double* v = &l_[start];
+    double* x = &c_[start];
+    const int32_t* index = tail_index_.data() + tail_index_start_[at.leaf];
+    const double* row = tail_inverse + int64_t(index[at.i]) * tail();
+    const double* vi = v + int64_t(at.i) * k;
+    double* xi = x + int64_t(at.i) * k;
+    double sum[K ? K : 1] = {};
+    for (int j = 0; j < at.i; ++j) {
+        double p = row[index[j]];
         for (int r = 0; r < k; ++r) {
-            xi[r] += p * vi[r];
-            if constexpr (K > 0) xi[r] += sum[r];
+            if constexpr (K > 0)
+                sum[r] += p * v[int64_t(j) * k + r];
+            else
+                xi[r] += p * v[int64_t(j) * k + r];
+            x[int64_t(j) * k + r] += p * vi[r];
         }
+    }
+    double p = row[index[at.i]];
+    for (int r = 0; r < k; ++r) {
+        xi[r] += p * vi[r];
+        if constexpr (K > 0) xi[r] += sum[r];
     }
 }
 
@@ -125,6 +115,20 @@ void Equations::selected_inverse(const double* tail_inverse) {
                     c_[at + c * k + r] = tail_inverse[(row + c) * q_tail + row0 + r];
         }
     }
+    for (int index = 0; index < leaves_; ++index) {
+        const Node& node = nodes_[index];
+        std::fill_n(&c_[node.off], int64_t(node.k) * node.width, 0.0);
+    }
+    for (TailRow at : tail_rows_) {
+        const Node& node = nodes_[at.leaf];
+        switch (node.k) {
+            case 1: gather_row<1>(node, at, tail_inverse); break;
+            case 2: gather_row<2>(node, at, tail_inverse); break;
+            case 3: gather_row<3>(node, at, tail_inverse); break;
+            case 4: gather_row<4>(node, at, tail_inverse); break;
+            default: gather_row<0>(node, at, tail_inverse);
+        }
+    }
     std::vector<double> inner;
     for (int index = leaves_ - 1; index >= 0; --index) {
         const Node& node = nodes_[index];
@@ -132,15 +136,7 @@ void Equations::selected_inverse(const double* tail_inverse) {
         const double* l = &l_[node.diagonal];
         const double* v = &l_[node.off];
         double* x = &c_[node.off];
-        std::fill_n(x, int64_t(k) * node.width, 0.0);
         gather_leaves(node, x);
-        switch (k) {
-            case 1: gather_tail<1>(node, tail_inverse, x); break;
-            case 2: gather_tail<2>(node, tail_inverse, x); break;
-            case 3: gather_tail<3>(node, tail_inverse, x); break;
-            case 4: gather_tail<4>(node, tail_inverse, x); break;
-            default: gather_tail<0>(node, tail_inverse, x);
-        }
         inner.assign(size_t(k) * k, 0.0);  // I + X V'
         if (k >= big_block)
             lapack::multiply_add(false, true, k, k, node.width, 1.0, x, k, v, k, inner.data(), k);

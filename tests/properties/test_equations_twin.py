@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse import block_diag
 
 from henderson.equations import MixedModelEquations, RandomTermMatrix, ThreadExecutor
 from henderson.likelihood.packing import pairs
@@ -131,6 +132,41 @@ def test_a_matrix_that_is_not_positive_definite_is_reported_as_nan() -> None:
     equations.cross_products([np.full((model.n, 1), -5.0)])
     templates = flat(model.parameters.factors(np.ones(len(model.parameters))))
     assert np.isnan(equations.factor(templates, equations.zeros(0), np.zeros((0, 0))))
+
+
+def test_a_tail_beyond_the_cache_is_met_row_by_row_with_the_same_result() -> None:
+    rng = np.random.default_rng(4)
+    n, leaves, tail = 200_000, 900, 400
+    leaf, late = (rng.integers(0, g, n).astype(np.int32) for g in (leaves, tail))
+    slopes = np.column_stack([np.ones(n), rng.normal(size=n)])
+    terms = [RandomTermMatrix(0, 2, leaves, leaf, slopes), intercepts(late)]
+    equations = MixedModelEquations(terms, n, 1, leaf_terms=1)
+    weights = rng.uniform(0.5, 2.0, size=n)
+    equations.cross_products([weights[:, None]])
+
+    q = 2 * leaves + tail
+    columns = np.column_stack([2 * leaf, 2 * leaf + 1, 2 * leaves + late])
+    values = np.column_stack([slopes, np.ones(n)])
+    A = np.zeros((q, q))
+    for i in range(3):
+        for j in range(3):
+            np.add.at(A, (columns[:, i], columns[:, j]), weights * values[:, i] * values[:, j])
+    for size in (0.3, 0.05):  # the second time in what the first has left
+        factors = [size * np.array([[1.0, 0.0], [0.4, 0.8]]), np.array([[size]])]
+        Lambda = block_diag([factors[0]] * leaves + [factors[1]] * tail, format="csr")
+        scaled = A @ Lambda
+        C = Lambda.T @ scaled + np.eye(q)
+        templates = flat(factors)
+        log_determinant = equations.factor(templates, equations.zeros(0), np.zeros((0, 0)))
+        assert_allclose(log_determinant, np.linalg.slogdet(C)[1], rtol=1e-11)
+        equations.invert(keep_factor=False)
+        inverse = np.linalg.inv(C)
+        of_leaves = scaled[: 2 * leaves].reshape(leaves, 2, q)
+        by_leaf = np.einsum(
+            "jaq,qjb->ab", of_leaves, inverse[:, : 2 * leaves].reshape(q, leaves, 2)
+        )
+        by_late = np.sum(scaled[2 * leaves :] * inverse[:, 2 * leaves :].T)
+        assert_allclose(equations.template_traces(), flat([by_leaf, by_late]), rtol=1e-9)
 
 
 def test_terms_are_eliminated_so_that_nesting_makes_no_dense_tail() -> None:

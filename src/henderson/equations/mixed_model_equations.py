@@ -90,6 +90,7 @@ class MixedModelEquations:
             [i for t in self.order for i in range(starts[t], starts[t + 1])], dtype=np.intp
         )
         self._is_ordered = bool(np.all(np.diff(self._reorder) == 1))
+        self._tails: list[Matrix] = []  # of every part, kept: new pages cost more than zeros
         self._tail_factor = np.empty((0, 0))
         self._templates = np.empty(0)
 
@@ -222,18 +223,21 @@ class MixedModelEquations:
         """
         self._templates = self._in_order(templates)
         q = self.tail
+        if not self._tails:
+            self._tails = [np.empty((q, q)) for _ in self.parts]
 
-        def one(part: _core.Equations, b: Matrix) -> tuple[float, Matrix, Matrix]:
-            tail, lost = np.zeros((q, q)), np.zeros_like(gram)
-            return part.eliminate(self._templates, tail, b, lost), tail, lost
+        def one(part: _core.Equations, tail: Matrix, b: Matrix) -> tuple[float, Matrix]:
+            tail.fill(0.0)
+            lost = np.zeros_like(gram)
+            return part.eliminate(self._templates, tail, b, lost), lost
 
-        results = self.executor.map(one, self.parts, border)
+        results = self.executor.map(one, self.parts, self._tails, border)
         log_determinant = sum(r[0] for r in results)
-        S = results[0][1]
-        for result in results[1:]:
-            S += result[1]
-        for result in results:
-            gram += result[2]
+        S = self._tails[0]
+        for tail in self._tails[1:]:
+            S += tail
+        for _, lost in results:
+            gram += lost
         S.reshape(-1)[:: q + 1] += 1.0
         log_determinant += _core.tail_cholesky(S, q)
         self._tail_factor = S
@@ -323,7 +327,8 @@ class MixedModelEquations:
         border), as `conditional_modes.hpp` names them; the arrays are written to.
         """
         self._templates = self._in_order(templates)
-        self._tail_factor = np.empty((self.tail, self.tail))
+        if self._tail_factor.shape != (self.tail, self.tail):
+            self._tail_factor = np.empty((self.tail, self.tail))
         found, joint, log_determinant, steps = _core.find_modes(
             [(e, *part) for e, part in zip(self.parts, parts, strict=True)],
             n_predictors,
