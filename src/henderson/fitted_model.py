@@ -44,6 +44,7 @@ from henderson.inference import (
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.inference.sandwich import Kind as RobustKind
 from henderson.inference.score_sandwich import ScoreCovariance
+from henderson.inference.progress import Progress
 from henderson.inference.simulated_power import Extend, Test
 from henderson.inference.term_hypotheses import Convention, Type
 from henderson.marginal_means import MarginalMeans, emmeans, joint_tests
@@ -248,12 +249,12 @@ class FittedModel:
         n: int = 1000,
         rng: np.random.Generator | int | None = None,
         workers: int = 1,
-        report: Callable[[int], None] | None = None,
+        progress: Progress = False,
         errors: Callable[[Any], ArrayLike] | None = None,
     ) -> Bootstrap:
         """Refits to responses drawn from the model; see `inference.bootstrap`."""
         return bootstrap(
-            self, function, n=n, rng=rng, workers=workers, report=report, errors=errors
+            self, function, n=n, rng=rng, workers=workers, progress=progress, errors=errors
         )
 
     def power(
@@ -266,7 +267,7 @@ class FittedModel:
         alpha: float = 0.05,
         rng: np.random.Generator | int | None = None,
         workers: int = 1,
-        report: Callable[[int], None] | None = None,
+        progress: Progress = False,
     ) -> Power:
         """Power of tests by simulation; see `inference.power`."""
         return power(
@@ -278,7 +279,7 @@ class FittedModel:
             alpha=alpha,
             rng=rng,
             workers=workers,
-            report=report,
+            progress=progress,
         )
 
     # ---- the random part -------------------------------------------------------------------

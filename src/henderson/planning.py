@@ -1,6 +1,6 @@
 """Models stated before there are data: what they would generate, and the power of tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -14,6 +14,7 @@ from henderson.estimation.estimates import Estimates
 from henderson.families import Family
 from henderson.fitting import specified
 from henderson.inference import Power, power
+from henderson.inference.progress import Progress
 from henderson.inference.simulated_power import Extend, Test
 from henderson.inference.stated_estimates import stated_estimates
 from henderson.links import Link
@@ -41,7 +42,7 @@ class StatedModel:
         alpha: float = 0.05,
         rng: np.random.Generator | int | None = None,
         workers: int = 1,
-        report: Callable[[int], None] | None = None,
+        progress: Progress = False,
     ) -> Power:
         """Power of tests by simulation; see `inference.power`."""
         return power(
@@ -53,7 +54,7 @@ class StatedModel:
             alpha=alpha,
             rng=rng,
             workers=workers,
-            report=report,
+            progress=progress,
         )
 
     def __repr__(self) -> str:

@@ -36,7 +36,7 @@ def test_any_function_of_the_model_can_be_taken() -> None:
     model = dyestuff()
     done = []
     found = bootstrap(
-        model, lambda m: [m.sigma, m.params["(Intercept)"]], n=4, rng=3, report=done.append
+        model, lambda m: [m.sigma, m.params["(Intercept)"]], n=4, rng=3, progress=done.append
     )
     assert found.names == ("value0", "value1")
     assert_allclose(found.observed, [model.sigma, model.params["(Intercept)"]])
@@ -72,10 +72,26 @@ def test_the_draws_do_not_depend_on_the_number_of_workers() -> None:
     model = dyestuff()
     one = bootstrap(model, n=7, rng=3)
     done: list[int] = []
-    two = bootstrap(model, n=7, rng=3, workers=2, report=done.append)
+    two = bootstrap(model, n=7, rng=3, workers=2, progress=done.append)
     np.testing.assert_array_equal(one.draws, two.draws)
     assert done == list(range(1, 8))
     assert one.converged == two.converged
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bar_on_standard_error_follows_the_refits(
+    workers: int, capsys: pytest.CaptureFixture
+) -> None:
+    dyestuff().bootstrap(n=7, rng=3, workers=workers, progress=True)
+    shown = capsys.readouterr()
+    assert "7/7" in shown.err
+    assert not shown.out
+    dyestuff().power("(Intercept) = 1500", n=4, rng=3, progress=True)
+    assert "4/4" in capsys.readouterr().err
+    dyestuff().bootstrap(n=2, rng=3)
+    assert not capsys.readouterr().err
+    with pytest.raises(ModelError, match="progress='yes' is neither True nor False"):
+        dyestuff().bootstrap(n=2, rng=3, progress="yes")
 
 
 def test_an_error_of_the_function_comes_back_from_the_workers() -> None:

@@ -25,6 +25,7 @@ from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.joint_refits import JointRefits
 from henderson.inference.linear_functions import is_linear
+from henderson.inference.progress import Progress
 from henderson.inference.refitting import Refits
 from henderson.inference.replicates import checked_count, replicates, replicates_together
 from henderson.prediction import NativeTable, check_choice, normal_quantile
@@ -136,7 +137,7 @@ def bootstrap(
     n: int = 1000,
     rng: np.random.Generator | int | None = None,
     workers: int = 1,
-    report: Callable[[int], None] | None = None,
+    progress: Progress = False,
     errors: Callable[[Any], ArrayLike] | None = None,
 ) -> Bootstrap:
     """Refit the model to n responses drawn from it, and take a function of each refit.
@@ -156,8 +157,9 @@ def bootstrap(
         every time.
     workers
         Number of processes.
-    report
-        Called with the number of refits done, after each: for a progress bar.
+    progress
+        True for a progress bar on standard error; a function is called with the number of
+        refits done, after each.
     errors
         Standard errors of what `function` takes, of the same models and in the same order, for
         studentized intervals. Without a function, those of the fixed effects of linear models
@@ -196,7 +198,7 @@ def bootstrap(
         joint = JointRefits.of(estimates)
     if joint is None:
         prepare = _Prepare(estimates, taken)
-        found = replicates(prepare, n, rng, workers=workers, report=report)
+        found = replicates(prepare, n, rng, workers=workers, progress=progress)
     else:
         found = replicates_together(
             _PrepareTogether(joint, taken),
@@ -204,7 +206,7 @@ def bootstrap(
             rng,
             joint.together,
             workers=workers,
-            report=report,
+            progress=progress,
         )
     draws = np.full((n, len(observed)), np.nan)
     for draw, (value, _) in zip(draws, found, strict=True):

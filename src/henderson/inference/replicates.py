@@ -15,6 +15,7 @@ import numpy as np
 
 from henderson.errors import ModelError
 from henderson.estimation.blas_threads import single_blas_thread
+from henderson.inference.progress import Progress, followed
 
 Result = TypeVar("Result")
 Task = Callable[[np.random.Generator], Result]
@@ -27,7 +28,7 @@ def replicates(
     rng: np.random.Generator | int | None,
     *,
     workers: int = 1,
-    report: Callable[[int], None] | None = None,
+    progress: Progress = False,
 ) -> list[Result]:
     """The results of a task with n generators, in order.
 
@@ -43,8 +44,8 @@ def replicates(
         A generator or a seed; None: other draws every time.
     workers
         Number of processes; 1 is this one.
-    report
-        Called with the number done, after each.
+    progress
+        True for a bar; a function is called with the number done, after each.
 
     Raises
     ------
@@ -55,9 +56,9 @@ def replicates(
     workers = checked_count("workers", workers, 1)
     generators = np.random.default_rng(rng).spawn(n)
     results: list[Any] = [None] * n
-    for count, (place, result) in enumerate(_done(prepare, generators, workers), start=1):
-        results[place] = result
-        if report is not None:
+    with followed(progress, n) as report:
+        for count, (place, result) in enumerate(_done(prepare, generators, workers), start=1):
+            results[place] = result
             report(count)
     return results
 
@@ -69,7 +70,7 @@ def replicates_together(
     together: int,
     *,
     workers: int = 1,
-    report: Callable[[int], None] | None = None,
+    progress: Progress = False,
 ) -> list[Result]:
     """As `replicates`, by a task that takes `together` generators at once, as many results.
 
@@ -80,11 +81,11 @@ def replicates_together(
     shares = [generators[i : i + together] for i in range(0, n, together)]
     results: list[Any] = [None] * n
     count = 0
-    for place, share in _done(prepare, shares, workers):
-        results[place * together : place * together + len(share)] = share
-        for _ in share:
-            count += 1
-            if report is not None:
+    with followed(progress, n) as report:
+        for place, share in _done(prepare, shares, workers):
+            results[place * together : place * together + len(share)] = share
+            for _ in share:
+                count += 1
                 report(count)
     return results
 

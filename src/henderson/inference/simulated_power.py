@@ -27,6 +27,7 @@ from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.extended_design import extended
 from henderson.inference.linear_functions import degrees_of_freedom, joint_test
 from henderson.inference.parametric_bootstrap import FAILURES
+from henderson.inference.progress import Progress
 from henderson.inference.refitting import Refits
 from henderson.inference.replicates import checked_count, replicates
 from henderson.inference.term_hypotheses import TermHypotheses
@@ -104,7 +105,7 @@ def power(
     alpha: float = 0.05,
     rng: np.random.Generator | int | None = None,
     workers: int = 1,
-    report: Callable[[int], None] | None = None,
+    progress: Progress = False,
 ) -> Power:
     """Power of tests by simulation from a fitted or stated model.
 
@@ -130,8 +131,9 @@ def power(
         A generator or a seed; the same draws whatever the number of workers.
     workers
         Number of processes.
-    report
-        Called with the number of fits done, after each of a size.
+    progress
+        True for a progress bar of each size on standard error; a function is called with the
+        number of fits done, after each of a size.
 
     Returns
     -------
@@ -174,7 +176,7 @@ def power(
     p_values = []
     for design in designs:
         prepare = _Prepare(model, design, tests, test if callable(test) else None)
-        found = replicates(prepare, n, generator, workers=workers, report=report)
+        found = replicates(prepare, n, generator, workers=workers, progress=progress)
         p_values.append(np.array(found).reshape(n, len(tests)))
     return Power(tests, sizes, tuple(p_values), float(alpha), estimates)
 
