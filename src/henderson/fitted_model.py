@@ -42,9 +42,9 @@ from henderson.inference import (
     wald_test,
 )
 from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.inference.progress import Progress
 from henderson.inference.sandwich import Kind as RobustKind
 from henderson.inference.score_sandwich import ScoreCovariance
-from henderson.inference.progress import Progress
 from henderson.inference.simulated_power import Extend, Test
 from henderson.inference.term_hypotheses import Convention, Type
 from henderson.marginal_means import MarginalMeans, emmeans, joint_tests

@@ -30,7 +30,8 @@ def followed(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
         return
     if not isinstance(progress, bool):
         raise ModelError(
-            f"progress={progress!r} is neither True nor False nor a function of the number done."
+            f"progress={progress!r} is no choice. Give True, False or a function of the number "
+            "done."
         )
     if not progress:
         yield lambda done: None
