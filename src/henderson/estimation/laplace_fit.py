@@ -28,7 +28,7 @@ from henderson.likelihood.laplace import LaplaceLikelihood
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters, flat, smallest_factors
 from henderson.likelihood.penalty import Penalized, Penalty
-from henderson.likelihood.rows import Rows
+from henderson.likelihood.rows import LogDensity, Rows
 from henderson.optimize import SearchLimits, minimize
 from henderson.optimize.boundary import settle
 from henderson.optimize.certificate import certify
@@ -257,31 +257,32 @@ def _without_random_effects(
     family, n = design.family, design.n
     observed = family.initial_location(design.response)
     others = [np.full(n, value) for value in family.initial_dispersion(design.response)]
-    rows = _rows(design, coefficients, slice(None))
 
     penalty = design.penalty or Penalty({}, ())
-    to_natural = coefficients.to_natural
+    to_natural = coefficients.to_natural if penalty.coefficients else np.empty((0, 0))
+
+    def densities(at: Vector, order: int) -> list[LogDensity]:
+        return [rows.density(rows.fixed(at), order) for rows in finder.rows]
 
     def evaluate(at: Vector) -> Evaluation:
-        density = rows.density(rows.fixed(at), 2)
         prior = penalty.of_coefficients(to_natural, at)
-        return Evaluation(
-            -2.0 * float(np.sum(density.value)) + prior.value,
-            -2.0 * rows.transpose_times(density.d1) + prior.gradient,
-            2.0 * rows.information(density.d2) + prior.hessian,
-        )
+        value, gradient, hessian = prior.value, prior.gradient, prior.hessian
+        for rows, density in zip(finder.rows, densities(at, 2), strict=True):
+            value -= 2.0 * float(np.sum(density.value))
+            gradient = gradient - 2.0 * rows.transpose_times(density.d1)
+            hessian = hessian + 2.0 * rows.information(density.d2)
+        return Evaluation(value, gradient, hessian)
 
     # A line through the observations may leave the support; one mean for all is inside it.
     for location in (observed, np.full(n, observed.mean())):
         gamma = _projected([location, *others], design, coefficients)
-        if not np.isfinite(rows.density(rows.fixed(gamma), 0).value).all():
-            continue
         if finder.n_predictors == 1:
             none = np.zeros(sum(term.k**2 for term in finder.equations.terms))
             found = finder.find(none, gamma, finder.equations.zeros(1), _ROUGH.tolerance)
             if found is not None:
                 return found.beta
-        return minimize(evaluate, gamma, _ROUGH).parameters
+        if all(np.isfinite(density.value).all() for density in densities(gamma, 0)):
+            return minimize(evaluate, gamma, _ROUGH).parameters
     raise ModelError(
         f"With the {family.link.name} link no starting point gives every row a mean that the "
         f"{family.name} family can have. Choose another link, check the offset, or keep the "

@@ -289,9 +289,9 @@ class LaplaceLikelihood:
         positive semidefinite.
         """
         P, count = self.n_coefficients, len(self.parameters)
-        outer = np.concatenate([self.outer, np.arange(P, P + count)])
         inside = np.arange(self.integrated.start, self.integrated.stop)
         if len(inside):
+            outer = np.concatenate([self.outer, np.arange(P, P + count)])
             across = gram[np.ix_(inside, outer)]
             gram_outer = gram[np.ix_(outer, outer)] - across.T @ np.linalg.solve(
                 gram[np.ix_(inside, inside)], across
