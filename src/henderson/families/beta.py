@@ -95,9 +95,8 @@ class Beta(Family):
             name,
             rows,
             rule="for the beta family, values must lie strictly between 0 and 1",
-            remedy="percentages need dividing by 100. For exact zeros or ones consider the "
-            "squeeze (y * (n - 1) + 0.5) / n, with n the number of rows, or, if the "
-            'values are counts out of a total, family="binomial".',
+            remedy="percentages need dividing by 100. For exact zeros and ones choose "
+            'family="ordbeta" or, if the values are counts out of a total, family="binomial".',
         )
 
     def initial_mean(self, response: Response) -> Vector:
