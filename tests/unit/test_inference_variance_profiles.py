@@ -193,3 +193,33 @@ def test_where_a_variance_of_zero_is_likely_no_correlation_is_refused() -> None:
     assert without.deviance - model.deviance < 2.5
     table = pd.DataFrame(model.profile_variances("cor_x.(Intercept)|herd"))
     assert (table["lower"][0], table["upper"][0]) == (-1.0, 1.0)  # as confint() of lme4 has it
+
+
+def test_sigma_beside_a_pattern_that_can_do_without_it_ends_at_zero() -> None:
+    """A free stationary correlation has a residual in it: the likelihood is flat towards 0."""
+    rng, k, n = np.random.default_rng(1), 4, 40
+    R = 0.7 ** np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
+    y = rng.standard_normal((n, k)) @ np.linalg.cholesky(R).T
+    data = {"y": y.ravel(), "t": np.tile(np.arange(k), n), "id": np.repeat(np.arange(n), k)}
+    model = hd.fit("y ~ 1 + homtoep(0 + factor(t) | id)", data, method="ML")
+    table = model.profile_variances("sigma")
+    assert table["lower"][0] == 0.0
+    upper, lag = table["upper"][0], np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
+    residual = hd.fit("y ~ 1", data, residual="toep(t | id)", method="ML")
+    assert_allclose(model.deviance, residual.deviance, atol=1e-5)
+
+    def deviance_of(at: np.ndarray) -> float:
+        V = at[0] * np.append(1.0, at[1:])[lag] + upper**2 * np.eye(k)
+        if np.linalg.eigvalsh(V - upper**2 * np.eye(k))[0] < 0.0:
+            return np.inf
+        inverse = np.linalg.inv(V)
+        left = y - np.sum(y @ inverse) / (n * inverse.sum())
+        squares = np.sum((left @ inverse) * left)
+        return float(n * (k * np.log(2 * np.pi) + np.linalg.slogdet(V)[1]) + squares)
+
+    options = {"xatol": 1e-9, "fatol": 1e-10, "maxiter": 9000, "maxfev": 9000}
+    d = min(
+        minimize(deviance_of, start, method="Nelder-Mead", options=options).fun
+        for start in ([0.8, 0.9, 0.8, 0.7], [0.6, 0.8, 0.6, 0.5])
+    )
+    assert_allclose(d - model.deviance, chi2.ppf(0.95, 1), rtol=1e-3)

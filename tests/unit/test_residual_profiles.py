@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq, minimize, minimize_scalar
 
 import henderson as hd
 from henderson.inference.linear_functions import default_method
@@ -108,3 +108,53 @@ def test_many_rows_linked_by_crossing_effects_have_satterthwaites_degrees_of_fre
     few = hd.fit("y ~ t + (1 | item)", table.head(400), residual="ar1(t | id)")
     assert default_method(few.estimates) == "kenward-roger"
     assert 10 < model.coefficients()["df"].iloc[0] < 25
+
+
+def of_three_times(structure: str, rho: float = 0.5) -> tuple[hd.FittedModel, np.ndarray]:
+    """Thirty subjects at three times, y (30, 3), and a model of them."""
+    R = rho ** np.abs(np.subtract.outer(np.arange(3), np.arange(3)))
+    y = np.random.default_rng(8).standard_normal((30, 3)) @ np.linalg.cholesky(R).T
+    table = {"y": y.ravel(), "t": np.tile(np.arange(3), 30), "id": np.repeat(np.arange(30), 3)}
+    return hd.fit("y ~ 1", table, residual=f"{structure}(t | id)", method="ML"), y
+
+
+def rise(y: np.ndarray, R: np.ndarray) -> float:
+    """−2 log L at a covariance, least over the mean, less a constant."""
+    inverse = np.linalg.inv(R)
+    left = y - np.sum(y @ inverse) / (len(y) * inverse.sum())
+    return len(y) * np.linalg.slogdet(R)[1] + np.sum((left @ inverse) * left)
+
+
+def test_the_correlation_of_neighbours_has_its_interval_where_others_move_with_it() -> None:
+    """The second correlation of `toep` is free at every value of the first."""
+    model, y = of_three_times("toep")
+    table = model.profile_variances().set_index("term")
+    assert list(table.index) == ["sd|Residual", "correlation at lag 1|Residual"]
+
+    def least(first: float) -> float:
+        def at(free: np.ndarray) -> float:
+            r = np.array([1.0, first, free[0]])
+            R = np.exp(free[1]) * r[np.abs(np.subtract.outer(np.arange(3), np.arange(3)))]
+            return rise(y, R) if np.linalg.eigvalsh(R)[0] > 0.0 else np.inf
+
+        options = {"xatol": 1e-8, "fatol": 1e-9}
+        return minimize(at, [first**2, 0.0], method="Nelder-Mead", options=options).fun
+
+    found = table.loc["correlation at lag 1|Residual"]
+    best = least(found["estimate"])
+    for end in ("lower", "upper"):
+        assert least(found[end]) - best == pytest.approx(Z**2, rel=1e-3)
+
+
+def test_standard_deviations_of_each_time_have_intervals() -> None:
+    model, y = of_three_times("diag", rho=0.0)
+    found = model.profile_variances("sd_2|Residual").iloc[0]
+
+    def least(sd: float) -> float:
+        return minimize(
+            lambda logs: rise(y, np.diag([*np.exp(logs), sd**2])), [0.0, 0.0], tol=1e-10
+        ).fun
+
+    best = least(found["estimate"])
+    for end in ("lower", "upper"):
+        assert least(found[end]) - best == pytest.approx(Z**2, rel=1e-3)

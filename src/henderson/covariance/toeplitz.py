@@ -4,7 +4,7 @@ from typing import final
 
 import numpy as np
 
-from henderson.arrays import Matrix, Vector
+from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance.autoregressive import from_correlations
 from henderson.covariance.standard_deviations import CorrelationPattern
 
@@ -27,14 +27,31 @@ class Stationary(CorrelationPattern):
 
         x_t − Σ φ_tj x_t−j has variance v_t, so that ARAᵀ = diag(v) with rows (−φ, 1) of A.
         """
-        A, v = np.eye(k, dtype=rho.dtype), np.ones(k, dtype=rho.dtype)
-        phi = np.zeros(0, dtype=rho.dtype)
+        A, v = np.eye(k), np.ones(k)
+        phi = np.zeros(0)
         for t in range(1, k):
             p = np.tanh(rho[t - 1])
             phi = np.append(phi - p * phi[::-1], p)
             v[t] = v[t - 1] / np.cosh(rho[t - 1]) ** 2
             A[t, :t] = -phi[::-1]
         return np.linalg.inv(A) * np.sqrt(v)
+
+    def factor_derivatives(self, rho: Vector, k: int) -> Blocks:
+        """∂L = −A⁻¹ ∂A L + L ½∂log v, the recursion differentiated."""
+        A, dA = np.eye(k), np.zeros((k - 1, k, k))
+        phi, dphi = np.zeros(0), np.zeros((k - 1, 0))
+        p, left = np.tanh(rho), np.cosh(rho) ** -2  # 1 − p², which keeps its digits
+        v = np.append(1.0, np.cumprod(left))
+        for t in range(1, k):
+            last, before = p[t - 1], dphi - p[t - 1] * dphi[:, ::-1]
+            dphi = np.append(before, np.zeros((k - 1, 1)), axis=1)
+            dphi[t - 1] = left[t - 1] * np.append(-phi[::-1], 1.0)
+            phi = np.append(phi - last * phi[::-1], last)
+            A[t, :t], dA[:, t, :t] = -phi[::-1], -dphi[:, ::-1]
+        inverse = np.linalg.inv(A)
+        L = inverse * np.sqrt(v)
+        half_dlog_v = -np.triu(np.broadcast_to(p[:, None], (k - 1, k)), 1)
+        return L * half_dlog_v[:, None] - inverse @ dA @ L
 
     def parameters_at(self, neighbours: float, k: int) -> Vector:
         out = np.zeros(k - 1)

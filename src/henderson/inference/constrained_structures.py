@@ -11,6 +11,21 @@ from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 
 
+def by_one_element(structure: CovarianceStructure, k: int) -> dict[str, int]:
+    """What a structure names and one element of θ alone determines: which element."""
+    theta = structure.parameters_near(np.eye(k) + 0.2)
+    here = structure.natural(theta, k)
+    moved: dict[str, list[int]] = {name: [] for name in here}
+    for element in range(len(theta)):
+        other = theta.copy()
+        other[element] += 0.1
+        there = structure.natural(other, k)
+        for name, elements in moved.items():
+            if not np.isclose(there[name], here[name], rtol=1e-6, atol=0.0):
+                elements.append(element)
+    return {name: elements[0] for name, elements in moved.items() if len(elements) == 1}
+
+
 class _Held(CovarianceStructure):
     """`base` with one element of θ held at `value`.
 
@@ -33,6 +48,11 @@ class _Held(CovarianceStructure):
         moved = self.base.factor_derivatives(self._held(theta), k).copy()
         moved[self.element] = 0.0
         return moved
+
+    def curvature(self, theta: Vector, k: int, by_factor: Matrix) -> Matrix:
+        out = self.base.curvature(self._held(theta), k, by_factor).copy()
+        out[self.element] = out[:, self.element] = 0.0
+        return out
 
     def parameters_near(self, covariance: Matrix) -> Vector:
         return self._held(self.base.parameters_near(covariance))
@@ -104,6 +124,23 @@ class FixedCorrelation(CovarianceStructure):
 
     def factor(self, theta: Vector, k: int) -> Matrix:
         return self.base.factor(self._whole(theta), k)
+
+    def factor_derivatives(self, theta: Vector, k: int) -> Blocks:
+        T = self.base.factor_derivatives(self._whole(theta), k)
+        out = np.delete(T, 1, axis=0)
+        out[0] *= 2.0 * theta[0]
+        out[k - 1] = 2.0 * theta[k - 1] * self._second_row(T, k)
+        return out
+
+    def curvature(self, theta: Vector, k: int, by_factor: Matrix) -> Matrix:
+        T, out = self.base.factor_derivatives(self._whole(theta), k), np.zeros((2, len(theta)))
+        out[0, 0] = 2.0 * np.sum(T[0] * by_factor)
+        out[1, k - 1] = 2.0 * np.sum(self._second_row(T, k) * by_factor)
+        return np.diag(out.sum(axis=0))
+
+    def _second_row(self, T: Blocks, k: int) -> Matrix:
+        """∂T/∂s, s the second standard deviation; T is linear in its own parameters."""
+        return self.value * T[1] + np.sqrt(1.0 - self.value**2) * T[k]
 
     def parameters_near(self, covariance: Matrix) -> Vector:
         return self._without(self.base.parameters_near(covariance))

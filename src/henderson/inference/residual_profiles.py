@@ -13,11 +13,13 @@ import numpy as np
 
 from henderson.arrays import Vector
 from henderson.covariance import CovarianceStructure, Unstructured
+from henderson.covariance.diagonal import Diagonal
 from henderson.estimation.estimates import Estimates, ResidualEstimates
 from henderson.inference.constrained_structures import (
     FixedCorrelation,
     FixedElement,
     FixedScale,
+    by_one_element,
 )
 from henderson.inference.profiling import step_to
 from henderson.inference.refitting import refit
@@ -66,7 +68,10 @@ def residual_parameters(residual: ResidualEstimates | None) -> dict[str, Residua
     found: list[ResidualParameter] = []
     for h, group in enumerate(residual.design.groups):
         label = f"Residual ({group})" if group else "Residual"
-        each = _unstructured if isinstance(residual.structures[h], Unstructured) else _elements
+        structure = residual.structures[h]
+        each = _unstructured if isinstance(structure, Unstructured) else _elements
+        if isinstance(structure, Diagonal):
+            each = _standard_deviations
         found += each(residual, h, label)
     return {parameter.name: parameter for parameter in found}
 
@@ -82,7 +87,7 @@ def _unstructured(
             f"sd_{position}|{label}",
             h,
             float(np.log(sd[i])),
-            partial(_with_sd, first, i),
+            partial(_with_sd, first, i, 0),
             _exponential,
         )
         for j in range(i + 1, k):
@@ -96,6 +101,20 @@ def _unstructured(
             )
 
 
+def _standard_deviations(
+    residual: ResidualEstimates, h: int, label: str
+) -> Iterator[ResidualParameter]:
+    structure, positions = residual.structures[h], residual.design.positions
+    for element, effect in structure.scales(len(positions)):
+        yield ResidualParameter(
+            f"sd_{positions[effect]}|{label}",
+            h,
+            0.5 * float(np.log(residual.covariances[h][effect, effect])),
+            partial(_with_sd, structure, effect, element),
+            _exponential,
+        )
+
+
 def _exponential(value: float) -> float:
     return float(np.exp(value))
 
@@ -104,8 +123,10 @@ def _hyperbolic(value: float) -> float:
     return float(np.tanh(value))
 
 
-def _with_sd(base: CovarianceStructure, effect: int, log_sd: float) -> CovarianceStructure:
-    return FixedScale(base, 0, effect, float(np.exp(log_sd)))
+def _with_sd(
+    base: CovarianceStructure, effect: int, element: int, log_sd: float
+) -> CovarianceStructure:
+    return FixedScale(base, element, effect, float(np.exp(log_sd)))
 
 
 def _with_correlation(base: CovarianceStructure, k: int, artanh: float) -> CovarianceStructure:
@@ -113,23 +134,17 @@ def _with_correlation(base: CovarianceStructure, k: int, artanh: float) -> Covar
 
 
 def _elements(residual: ResidualEstimates, h: int, label: str) -> Iterator[ResidualParameter]:
-    """Parameters that one element of θ alone stands for."""
+    """Parameters that one element of θ alone determines."""
     structure, theta = residual.structures[h], residual.thetas[h]
     k = len(residual.design.positions)
-    for element in range(len(theta)):
-        moved = theta.copy()
-        moved[element] += 1e-4
-        before, after = structure.natural(theta, k), structure.natural(moved, k)
-        differs = [name for name in before if before[name] != after[name]]
-        if len(differs) == 1:
-            (name,) = differs
-            yield ResidualParameter(
-                f"{name}|{label}",
-                h,
-                float(theta[element]),
-                partial(FixedElement, structure, element),
-                partial(_natural, structure, theta, k, element, name),
-            )
+    for name, element in by_one_element(structure, k).items():
+        yield ResidualParameter(
+            f"{name}|{label}",
+            h,
+            float(theta[element]),
+            partial(FixedElement, structure, element),
+            partial(_natural, structure, theta, k, element, name),
+        )
 
 
 def _natural(

@@ -31,6 +31,7 @@ from henderson.inference.constrained_structures import (
     FixedCorrelation,
     FixedElement,
     FixedScale,
+    by_one_element,
 )
 from henderson.inference.likelihood_ratio import by_ml, refuse_priors
 from henderson.inference.linear_functions import is_linear
@@ -43,6 +44,7 @@ from henderson.likelihood.objective import Evaluation
 from henderson.optimize import SearchLimits, minimize
 from henderson.prediction import NativeTable, normal_quantile
 
+_MOST_INFORMED = 300.0  # the square root of such an information
 _TINY = 1e-6  # of a standard deviation: zero, for its profile
 _FARTHEST_Z = 8.0  # of a correlation, by Fisher's transformation: one, for its profile
 _FARTHEST = 40.0  # units of log sd
@@ -120,9 +122,9 @@ def profile_variances(
     Correlations are profiled for unstructured covariances, and of other structures what one
     parameter determines: the correlation of `cs` and `ar1`, that of neighbours in `toep` and
     `ante`, decays and ranges. Of residuals that vary together they are "sd|Residual" and
-    "correlation|Residual", and "sd_8|Residual" of position 8 where they are unstructured. In
-    models that are not linear, standard deviations are where the
-    structure has one for each effect.
+    "correlation|Residual", and "sd_8|Residual" of position 8 where they are unstructured or
+    independent. In models that are not linear, standard deviations are where the structure has
+    one for each effect.
 
     Examples
     --------
@@ -221,18 +223,12 @@ def _parameters(estimates: Estimates) -> list[_Parameter]:
 def _elements(term: TermEstimates) -> dict[str, int]:
     """What a structure names and one element of θ, no scale, determines: which element."""
     k, structure = term.design.n_effects, term.structure
-    theta = structure.parameters_near(np.eye(k) + 0.2)
-    here = structure.natural(theta, k)
     scales = {element for element, _ in structure.scales(k)}
-    moved: dict[str, list[int]] = {name: [] for name in here if not name.startswith("sd")}
-    for element in range(len(theta)):
-        other = theta.copy()
-        other[element] += 0.1
-        there = structure.natural(other, k)
-        for name, elements in moved.items():
-            if not np.isclose(there[name], here[name], rtol=1e-6, atol=0.0):
-                elements.append(element)
-    return {n: e[0] for n, e in moved.items() if len(e) == 1 and e[0] not in scales}
+    return {
+        name: element
+        for name, element in by_one_element(structure, k).items()
+        if not name.startswith("sd") and element not in scales
+    }
 
 
 def _own_element(term: TermEstimates, effect: int) -> tuple[CovarianceStructure, int] | None:
@@ -398,28 +394,61 @@ class _LinearModel:
         return cls(likelihood, np.concatenate(pieces) if pieces else np.empty(0), unit)
 
     def least_that_counts(self, which: _Parameter) -> float:
-        """A standard deviation well above those that the equations keep away from zero."""
+        """A standard deviation well above those that the equations keep away from zero.
+
+        σ is zero, for its profile, where an average level has 1/σ² of information of 10⁵ on its
+        effect.
+        """
+        smallest = self.likelihood.smallest
         if not which.pair:
-            return 0.0
+            sizes = [
+                np.max(np.linalg.norm(T, axis=1) / (1e6 * least))
+                for T, least in zip(
+                    self.likelihood.parameters.factors(self.theta), smallest, strict=True
+                )
+            ]
+            return self.unit * float(max(sizes, default=0.0)) / _MOST_INFORMED
         (i,) = which.pair
-        return 100.0 * self.unit * float(self.likelihood.smallest[which.term][i])
+        return 100.0 * self.unit * float(smallest[which.term][i])
 
     def lost(self, which: _Parameter) -> Callable[[float], float]:
-        """D(v) − D(v̂) of a standard deviation or σ; each search starts where the last ended."""
-        last = self.theta
+        """D(v) − D(v̂) of a standard deviation or σ.
+
+        Each search starts from the nearest value between v̂ and v where there was one: beyond,
+        it may have gone astray.
+        """
+        (i,) = which.pair or (None,)
+        G = self.likelihood.parameters.covariances(self.theta)
+        estimate = self.unit * (1.0 if i is None else float(np.sqrt(G[which.term][i, i])))
+        known = {estimate: self.theta}
 
         def lost(value: float) -> float:
-            nonlocal last
-            start = last if not which.pair else self._moved(last, which, value)
+            between = [v for v in known if (v - estimate) * (value - v) >= 0.0]
+            nearest = min(between, key=lambda v: abs(v - value))
+            if which.pair:
+                start = self._moved(known[nearest], which, value)
+            else:
+                start = self._scaled(known[nearest], nearest / value)
             search = minimize(
                 lambda theta: self._evaluate(theta, which, value / self.unit),
                 start,
                 SearchLimits(max_evaluations=300),
             )
-            last = search.parameters
+            known[value] = search.parameters
             return search.evaluation.value - self.least
 
         return lost
+
+    def _scaled(self, theta: Vector, c: float) -> Vector:
+        """θ of the covariances times c²: the same ones beside another σ."""
+        parameters = self.likelihood.parameters
+        pieces = [
+            structure.scaled(theta[at], k, c)
+            for structure, k, at in zip(
+                parameters.structures, parameters.k, parameters.slices, strict=True
+            )
+        ]
+        return np.concatenate(pieces) if pieces else theta
 
     def _moved(self, theta: Vector, which: _Parameter, value: float) -> Vector:
         """θ whose own standard deviation is `value` at σ = σ̂."""
