@@ -18,6 +18,7 @@ import pandas as pd
 from benchmarks.peers import ONE_THREAD
 
 RESULTS = Path(__file__).parent / "results"
+PATIENCE = 900.0  # seconds that a fit in R is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def seconds_here(task: Task, table: pd.DataFrame) -> float:
 
 
 def seconds_there(task: Task, table: pd.DataFrame) -> float | None:
-    """Once, by Rscript; None where that or a package is missing."""
+    """Once, by Rscript; None where that or a package is missing, inf if it does not end."""
     if shutil.which("Rscript") is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
@@ -59,13 +60,17 @@ def seconds_there(task: Task, table: pd.DataFrame) -> float | None:
             f"suppressMessages({{{loaded}}});"
             f"d <- read.csv('{path}', stringsAsFactors = TRUE); {task.r}; cat(elapsed)"
         )
-        run = subprocess.run(
-            ["Rscript", "-e", code],
-            capture_output=True,
-            check=False,
-            text=True,
-            env=os.environ | ONE_THREAD,
-        )
+        try:
+            run = subprocess.run(
+                ["Rscript", "-e", code],
+                capture_output=True,
+                check=False,
+                text=True,
+                env=os.environ | ONE_THREAD,
+                timeout=PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            return float("inf")
     if run.returncode != 0:
         print(run.stderr[-500:], file=sys.stderr)
         return None
@@ -87,7 +92,12 @@ def written(
     for task in tasks:
         here, there = found[task.name]["henderson"], found[task.name]["R"]
         assert here is not None
-        shown = ("–", "–") if there is None else (f"{there:.3g}", f"{there / here:.0f}")
+        if there is None:
+            shown = ("–", "–")
+        elif np.isinf(there):
+            shown = (f"> {PATIENCE:.0f}", f"> {PATIENCE / here:.0f}")
+        else:
+            shown = (f"{there:.3g}", f"{there / here:.3g}")
         lines.append(f"| {task.what} | {here:.3g} | {shown[0]} | {shown[1]} |")
     return "\n".join(lines) + "\n"
 
