@@ -162,7 +162,7 @@ def refitted(estimates: Estimates, cases: Sequence[Rows], leverage: Vector) -> D
             if e.beta.size
         )
         if determined and (left.residual is None or _is_seen(left.residual)):
-            fit = refit(left)
+            fit = refit(left, nearby=True)
             beta[i] = fit.location.beta
             errors[i] = np.sqrt(np.diag(fit.vcov[own, own]))
     return Deletions(beta, errors, leverage)

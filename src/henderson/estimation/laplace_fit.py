@@ -1,9 +1,10 @@
 """Fits any other model: Laplace approximation, or quadrature, over θ and β together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -63,16 +64,18 @@ class _Coefficients:
             for basis, at in zip(self.bases, self.columns, strict=True)
         ]
 
-    def in_basis(self, beta: Sequence[Vector]) -> Vector:
-        """The inverse of `natural`: γ = Rβ."""
-        return np.concatenate(
-            [basis.R @ each for basis, each in zip(self.bases, beta, strict=True)]
-        )
-
     @property
     def to_natural(self) -> Matrix:
         """R⁻¹ of all predictors: β = R⁻¹γ."""
         return np.asarray(block_diag(*[np.linalg.inv(basis.R) for basis in self.bases]))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the estimates are near: those of another fit to the same rows."""
+
+    predictors: tuple[Vector, ...]  # Xβ + offset of each, (n,)
+    covariances: tuple[Matrix, ...] | None = None  # of the terms; by moments without
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,16 @@ def fit_laplace(
     nodes: int,
     control: FitControl,
     analysis: LaplaceAnalysis | None = None,
-    start: Sequence[Vector] | None = None,
+    start: Start | None = None,
+    *,
     search_by: SearchRoutine = search_covariances,
+    held: Mapping[str, float] = MappingProxyType({}),
 ) -> FitResult:
     """ML or REML estimates by the Laplace approximation; ML by quadrature if `nodes` > 1.
 
     `analysis` is that of another response with the same design, where there is one, and `start`
-    the coefficients of each predictor near which those of this response are.
+    where the estimates are near. `held` has values of predictors, by name, at which the model
+    without random effects starts and stays.
     """
     started = perf_counter()
     analysis = analysis or LaplaceAnalysis.of(design, nodes, control)
@@ -121,11 +127,12 @@ def fit_laplace(
     prepared = perf_counter()
     finder = ModeFinder(equations, rows, random, coefficients.columns[0])
     gamma = (
-        _without_random_effects(design, coefficients, finder)
+        _without_random_effects(design, coefficients, finder, held)
         if start is None
-        else coefficients.in_basis(start)
+        else _projected(start.predictors, design, coefficients)
     )
-    theta, smallest = _start(finder, parameters, gamma, design.penalty)
+    near = None if start is None else start.covariances
+    theta, smallest = _start(finder, parameters, gamma, design.penalty, near)
     if start is None and not (design.penalty and design.penalty.coefficients):
         jointly = finder.find(flat(parameters.factors(theta)), gamma, equations.zeros(1))
         if jointly is not None:
@@ -251,12 +258,22 @@ def _rows(design: ModelDesign, coefficients: _Coefficients, which: slice | np.nd
 
 
 def _without_random_effects(
-    design: ModelDesign, coefficients: _Coefficients, finder: ModeFinder
+    design: ModelDesign,
+    coefficients: _Coefficients,
+    finder: ModeFinder,
+    held: Mapping[str, float],
 ) -> Vector:
-    """The coefficients of the model without its random terms, roughly."""
+    """The coefficients of the model without its random terms, roughly.
+
+    The predictors in `held` stay at those values.
+    """
     family, n = design.family, design.n
     observed = family.initial_location(design.response)
-    others = [np.full(n, value) for value in family.initial_dispersion(design.response)]
+    named = zip(family.predictors[1:], family.initial_dispersion(design.response), strict=True)
+    others = [np.full(n, held.get(name, value)) for name, value in named]
+    moving = np.ones(coefficients.columns[-1].stop, dtype=bool)
+    for predictor, at in zip(design.predictors, coefficients.columns, strict=True):
+        moving[at] = predictor.name not in held
 
     penalty = design.penalty or Penalty({}, ())
     to_natural = coefficients.to_natural if penalty.coefficients else np.empty((0, 0))
@@ -264,14 +281,16 @@ def _without_random_effects(
     def densities(at: Vector, order: int) -> list[LogDensity]:
         return [rows.density(rows.fixed(at), order) for rows in finder.rows]
 
-    def evaluate(at: Vector) -> Evaluation:
+    def evaluate(part: Vector) -> Evaluation:
+        at = gamma.copy()
+        at[moving] = part
         prior = penalty.of_coefficients(to_natural, at)
         value, gradient, hessian = prior.value, prior.gradient, prior.hessian
         for rows, density in zip(finder.rows, densities(at, 2), strict=True):
             value -= 2.0 * float(np.sum(density.value))
             gradient = gradient - 2.0 * rows.transpose_times(density.d1)
             hessian = hessian + 2.0 * rows.information(density.d2)
-        return Evaluation(value, gradient, hessian)
+        return Evaluation(value, gradient[moving], hessian[np.ix_(moving, moving)])
 
     # A line through the observations may leave the support; one mean for all is inside it.
     for location in (observed, np.full(n, observed.mean())):
@@ -282,7 +301,8 @@ def _without_random_effects(
             if found is not None:
                 return found.beta
         if all(np.isfinite(density.value).all() for density in densities(gamma, 0)):
-            return minimize(evaluate, gamma, _ROUGH).parameters
+            gamma[moving] = minimize(evaluate, gamma[moving], _ROUGH).parameters
+            return gamma
     raise ModelError(
         f"With the {family.link.name} link no starting point gives every row a mean that the "
         f"{family.name} family can have. Choose another link, check the offset, or keep the "
@@ -291,7 +311,7 @@ def _without_random_effects(
 
 
 def _projected(
-    targets: list[Vector], design: ModelDesign, coefficients: _Coefficients
+    targets: Sequence[Vector], design: ModelDesign, coefficients: _Coefficients
 ) -> Vector:
     """The coefficients whose predictors are nearest to `targets`, one (n,) a predictor."""
     gamma = np.zeros(coefficients.columns[-1].stop)
@@ -316,8 +336,12 @@ def _start(
     parameters: CovarianceParameters,
     gamma: Vector,
     penalty: Penalty | None,
+    near: Sequence[Matrix] | None,
 ) -> tuple[Vector, list[Vector]]:
-    """θ by moments on the working response, and the smallest factors that count."""
+    """θ, and the smallest factors that count.
+
+    θ is that of covariances `near`, or by moments on the working response.
+    """
     if not len(parameters):
         return np.empty(0), []
     equations = finder.equations
@@ -327,8 +351,12 @@ def _start(
     equations.cross_products(finder.weights(densities))
     scores = [s[:, :, 0] for s in equations.by_term(finder.score([d.d1 for d in densities]))]
     moments = Moments.of(equations, scores)
-    theta = parameters.parameters_near(moments.covariances(1.0))
     smallest = smallest_factors(equations.cross_product_blocks())
+    if near is None:
+        near = moments.covariances(1.0)
+    else:  # away from the boundary, where the likelihood is even
+        near = [G + np.diag((1e5 * low) ** 2) for G, low in zip(near, smallest, strict=True)]
+    theta = parameters.parameters_near(near)
     if penalty is not None:
         theta = penalty.lifted(parameters, theta, smallest)
     return theta, smallest

@@ -1,7 +1,7 @@
 """What a family is: a conditional distribution of y given its linear predictors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -297,3 +297,11 @@ class Family(ABC):
     @abstractmethod
     def initial_dispersion(self, response: Response) -> Vector:
         """Starting values of the predictors after the location, shape (K − 1,)."""
+
+    def other_starts(self, response: Response) -> tuple[Mapping[str, float], ...]:
+        """Further starts, where the likelihood may have several maxima.
+
+        Each has values of some predictors by name, away from the usual ones. None for families
+        whose likelihood, for all that is known, has one maximum.
+        """
+        return ()

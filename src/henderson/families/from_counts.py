@@ -1,6 +1,7 @@
 """Families made from one of counts by doing something else with its zeros."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -100,6 +101,10 @@ class FromCounts(Family):
     @property
     def constants(self) -> Vector:
         return self.base.constants
+
+    def other_starts(self, response: Response) -> tuple[Mapping[str, float], ...]:
+        """Those of the wrapped family."""
+        return self.base.other_starts(response)
 
     def of_base(self, eta: Matrix) -> Matrix:
         """The columns of η that are predictors of the wrapped family."""

@@ -1,5 +1,6 @@
 """The negative binomial distribution with linear and quadratic variance."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -50,3 +51,7 @@ class NegativeBinomial12(NegativeBinomial):
         excess = max(variance / mean - 1.0, 0.1) if mean > 0.0 else 1.0
         psi = 2.0 * mean / excess
         return np.log(np.clip([0.5 * excess, psi], 0.05, 100.0))
+
+    def other_starts(self, response: Response) -> tuple[Mapping[str, float], ...]:
+        """Nearly nbinom2, and nearly nbinom1."""
+        return ({"dispersion": -3.0}, {"shape": 3.0})

@@ -1,5 +1,6 @@
 """The skew normal distribution, by its mean and standard deviation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -111,3 +112,7 @@ class SkewNormal(Family):
         spread = float(np.std(response.y)) or 1.0
         skew = float(np.mean((response.y - response.y.mean()) ** 3)) / spread**3
         return np.array([np.log(spread), 1.0 if skew >= 0.0 else -1.0])
+
+    def other_starts(self, response: Response) -> tuple[Mapping[str, float], ...]:
+        """Strongly skewed to either side: α = 0 is stationary, and holds searches back."""
+        return ({"shape": 5.0}, {"shape": -5.0})

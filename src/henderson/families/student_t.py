@@ -1,5 +1,6 @@
 """Student's t distribution, shifted and scaled."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -120,3 +121,7 @@ class StudentT(Family):
         spread = 1.4826 * float(np.median(np.abs(response.y - middle)))
         spread = spread or float(np.std(response.y)) or 1.0
         return np.array([np.log(spread), np.log(5.0)][: len(self.predictors) - 1])
+
+    def other_starts(self, response: Response) -> tuple[Mapping[str, float], ...]:
+        """Tails that are far heavier, and nearly normal ones: outliers may be either's."""
+        return () if self.df is not None else tuple({"shape": np.log(df)} for df in (1.5, 30.0))

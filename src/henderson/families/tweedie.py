@@ -1,5 +1,6 @@
 """The Tweedie distribution with a power between 1 and 2."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -14,6 +15,7 @@ from henderson.families.response import Response
 from henderson.families.support import require, require_finite
 from henderson.links import InverseLink, Link
 
+_EDGE = 7.0  # |logit(p - 1)| beyond which p is within a thousandth of 1 or 2
 _TERMS = 9.0  # standard deviations of the number of gamma variables
 
 
@@ -47,7 +49,9 @@ class Tweedie(Family):
     """Amounts that may be exactly zero: a Poisson number of gamma variables, added up.
 
     E(y) = μ, Var(y) = φ μ^p with 1 < p < 2; dispersion predictor log φ, "shape" logit(p − 1).
-    P(Y = 0) = exp(−μ^(2 − p) / (φ(2 − p))). y ≥ 0. Link: log.
+    P(Y = 0) = exp(−μ^(2 − p) / (φ(2 − p))). y ≥ 0. Link: log. As p goes to 1 the amounts become
+    multiples of φ, and a likelihood of rounded measurements has no bound: it has high, narrow
+    maxima there, and the fit says that the power is at its limit.
 
     Notes
     -----
@@ -77,7 +81,7 @@ class Tweedie(Family):
         return PowerLink().mean(eta[:, 2])
 
     def limit_of(self, predictor: str, value: float) -> str | None:
-        if predictor != "shape" or abs(value) < 12.0:
+        if predictor != "shape" or abs(value) < _EDGE:
             return None
         return "the gamma distribution, power 2" if value > 0.0 else "power 1"
 
@@ -139,3 +143,9 @@ class Tweedie(Family):
     def initial_dispersion(self, response: Response) -> Vector:
         mean, variance = float(response.y.mean()) or 1.0, float(response.y.var())
         return np.array([np.log(np.clip(variance / mean**1.5, 1e-3, 1e3)), 0.0])
+
+    def other_starts(self, response: Response) -> tuple[Mapping[str, float], ...]:
+        """Powers of 1.2 and 1.8 where no amount is 0; where some are, these tell the power."""
+        if np.any(response.y == 0.0):
+            return ()
+        return tuple({"shape": float(special.logit(p - 1.0))} for p in (1.2, 1.8))

@@ -1,11 +1,14 @@
 """Counts with more zeros than their distribution has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from scipy import special
 
 from henderson.families.base import Family
+from henderson.families.response import Response
 from henderson.families.zero_mixture import ZeroMixture
 
 
@@ -54,3 +57,12 @@ class ZeroInflated(ZeroMixture):
 
     def initial_point_mass(self, zeros: float) -> float:
         return float(np.clip(0.5 * zeros, 0.02, 0.9))
+
+    def other_starts(self, response: Response) -> tuple[Mapping[str, float], ...]:
+        """Nearly all zeros structural, and nearly none: they may be of either kind."""
+        zeros = float(np.mean(response.y == 0.0))
+        shares = np.clip([0.8 * zeros, 0.05 * zeros], 0.01, 0.9)
+        return (
+            *({"zero_inflation": float(special.logit(share))} for share in shares),
+            *self.base.other_starts(response),
+        )

@@ -57,6 +57,7 @@ class Profile:
             fixed=with_columns(own.fixed, others),
             offset=own.offset + own.fixed.matrix[:, self.j] * c,
             component=self.component,
+            nearby=True,
         )
         lost = 2.0 * (self.estimates.log_likelihood - fit.log_likelihood)
         return float(np.sign(c - self.estimate) * np.sqrt(max(lost, 0.0)))

@@ -11,7 +11,7 @@ from henderson.estimation import FitControl
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fit_result import FitResult
 from henderson.estimation.gaussian_fit import GaussianAnalysis, fit_gaussian
-from henderson.estimation.laplace_fit import LaplaceAnalysis, fit_laplace
+from henderson.estimation.laplace_fit import LaplaceAnalysis, Start, fit_laplace
 from henderson.estimation.model_design import ModelDesign, PredictorDesign
 from henderson.estimation.pipeline import fit_design
 from henderson.estimation.stated_priors import penalty_of
@@ -26,6 +26,7 @@ def refit(
     fixed: FixedDesign | None = None,
     offset: Vector | None = None,
     component: str = "location",
+    nearby: bool = False,
 ) -> Estimates:
     """Estimate again, reading no data and analysing no formula.
 
@@ -43,6 +44,9 @@ def refit(
         Another offset of it.
     component
         Which linear predictor that is.
+    nearby
+        Where the likelihood may have several maxima, go to the one near `estimates`; else to
+        the highest that is found.
 
     Returns
     -------
@@ -50,6 +54,8 @@ def refit(
         With the frame and formula of the first fit, whatever was changed.
     """
     specification = estimates.specification
+    several = estimates.family.other_starts(estimates.response)
+    start = _start(estimates) if nearby and several else None
     if method is not None:
         specification = replace(specification, method=method)
     if y is not None:
@@ -63,7 +69,7 @@ def refit(
             offset=own.offset if offset is None else offset,
         )
         estimates = replace(estimates, predictors={**estimates.predictors, component: own})
-    result = fit_design(specification, design_of(estimates))
+    result = fit_design(specification, design_of(estimates), start=start)
     return replace(_updated(estimates, result), specification=specification)
 
 
@@ -113,7 +119,7 @@ class Refits:
                     asked.quadrature,
                     self.control,
                     self.analysis,
-                    [each.beta for each in self.estimates.predictors.values()],
+                    Start(tuple(p.fixed_eta for p in self.estimates.predictors.values())),
                 )
         return _updated(replace(self.estimates, response=response), result)
 
@@ -150,6 +156,15 @@ def design_of(estimates: Estimates) -> ModelDesign:
         residual=None if estimates.residual is None else estimates.residual.design,
         residual_structures=() if estimates.residual is None else estimates.residual.structures,
         penalty=penalty_of(estimates.specification.priors, predictors, complete=False),
+    )
+
+
+def _start(estimates: Estimates) -> Start:
+    """Where a fit near these estimates starts."""
+    predictors = estimates.predictors.values()
+    return Start(
+        tuple(each.fixed_eta for each in predictors),
+        tuple(term.covariance for each in predictors for term in each.terms),
     )
 
 

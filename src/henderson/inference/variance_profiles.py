@@ -300,7 +300,7 @@ def _ends_of_element(best: Estimates, which: _Parameter, z: float) -> tuple[floa
 
     def lost(step: float) -> float:
         held = FixedElement(term.structure, which.element, at + step)
-        fit = refit(_with_structure(best, which, held))
+        fit = refit(_with_structure(best, which, held), nearby=True)
         return min(2.0 * (best.log_likelihood - fit.log_likelihood), most)
 
     steps = np.clip([_end(lost, side) for side in (-z, z)], -_FARTHEST, _FARTHEST)
@@ -362,7 +362,7 @@ def _by_structure(best: Estimates, which: _Parameter) -> Callable[[float], float
             others = (j for j in range(k) if j not in which.pair)
             base = Unstructured((*which.pair, *others))
             structure = FixedCorrelation(base, k, float(value))
-        fit = refit(_with_structure(best, which, structure))
+        fit = refit(_with_structure(best, which, structure), nearby=True)
         return 2.0 * (best.log_likelihood - fit.log_likelihood)
 
     return lost

@@ -309,6 +309,11 @@ class LaplaceLikelihood:
 
 
 def _solve_nearly(A: Matrix, B: Matrix) -> Matrix:
-    """A⁻¹B; where A is not positive definite, the solution of least length."""
+    """A⁻¹B; where A is not positive definite, the solution of least length.
+
+    NaN where they are not finite: a search turns back from there.
+    """
+    if not np.isfinite(A.sum() + B.sum()):
+        return np.full_like(B, np.nan)
     solved = solve_positive(A, B)
     return solved[0] if solved else np.linalg.lstsq(A, B, rcond=1e-12)[0]

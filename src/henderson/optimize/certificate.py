@@ -44,6 +44,7 @@ class Certificate:
     `gradient` is the largest element of the deviance's gradient over the free parameters, each
     times that parameter's standard error. `smallest_eigenvalue` is of the Hessian scaled to a
     unit diagonal, over the free parameters (those not at a boundary); `hessian` says which.
+    `starts` is more than one where the likelihood may have several maxima.
     """
 
     outcome: Outcome
@@ -53,6 +54,7 @@ class Certificate:
     hessian: str = "exact"  # "exact" or "average information"
     boundary: tuple[str, ...] = ()  # sentences: "the variance of block is estimated as 0"
     notes: tuple[str, ...] = ()  # what else happened: restarts, dropped directions
+    starts: int = 1  # from which a maximum was searched
 
     @property
     def converged(self) -> bool:
