@@ -136,6 +136,11 @@ def selected(name: str, raw: Record) -> Record:
             "smaller": ratio["reduced_formula"],
             "test": [shortened(row["Chisq"]), df, shortened(row["Pr(>Chisq)"])],
         }
+    elif "LR" in ratio:  # of ordinal's clmm
+        out["likelihood_ratio"] = {
+            "smaller": ratio["reduced_formula"],
+            "test": [shortened(ratio["LR"]), ratio["df"], shortened(ratio["p"])],
+        }
     return out
 
 

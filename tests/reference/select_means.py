@@ -87,14 +87,21 @@ def compact(case: str, entry: Record) -> Record:
                 "estimate": column(rows, *wanted),
                 "std_error": column(rows, "SE"),
             }
+            if tested:
+                made[name] |= {
+                    "lower": column(rows, "lower.CL", "asymp.LCL"),
+                    "upper": column(rows, "upper.CL", "asymp.UCL"),
+                }
+            if tested and name == "ratios":
+                made[name]["p"] = column(rows, "p.value")
     return made
 
 
 def trend(case: str, entry: Record) -> Record:
     """One call of emtrends."""
     method = entry["df_method"] or ""
-    rows = entry["trends"]
-    return {
+    rows, pairs = entry["trends"], entry.get("pairs") or []
+    made: Record = {
         "case": case,
         "spec": entry["spec"],
         "var": entry["var"],
@@ -103,6 +110,14 @@ def trend(case: str, entry: Record) -> Record:
         "std_error": column(rows, "SE"),
         "df": column(rows, "df") if method in METHODS else None,
     }
+    if pairs:
+        made["pairs"] = {
+            "contrast": column(pairs, "contrast"),
+            "estimate": column(pairs, "estimate"),
+            "std_error": column(pairs, "SE"),
+            "df": column(pairs, "df") if method in METHODS else None,
+        }
+    return made
 
 
 def main(source: Path) -> None:

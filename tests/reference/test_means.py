@@ -156,11 +156,30 @@ def test_means_of_the_response_and_ratios(entry: dict[str, Any]) -> None:
     table = found.table()
     assert_close(table["estimate"], entry["response"]["estimate"], 2e-5)
     assert_close(table["std_error"], entry["response"]["std_error"], allowed_se(entry) * 3)
+    if entry["tested"]:
+        assert_ends_close(table, entry["response"], allowed_se(entry))
     if "ratios" in entry:
-        pairs = found.contrasts().table()
+        pairs, stored = found.contrasts().table(), entry["ratios"]
         name = "odds_ratio" if cases()[entry["case"]].link == "logit" else "ratio"
-        assert_close(pairs[name], entry["ratios"]["estimate"], 5e-5)
-        assert_close(pairs["std_error"], entry["ratios"]["std_error"], 1e-4)
+        assert_close(pairs[name], stored["estimate"], 5e-5)
+        assert_close(pairs["std_error"], stored["std_error"], 1e-4)
+        if entry["tested"]:
+            assert_ends_close(pairs, stored, allowed_se(entry))
+            relative = p_tolerance(pairs["statistic"], allowed_se(entry))
+            assert_close(
+                pairs["p_value"], stored["p"], 0.0, relative * numbers(stored["p"]) + 5e-7
+            )
+
+
+def assert_ends_close(
+    table: Any,  # noqa: ANN401
+    stored: dict[str, list[Any]],
+    relative_se: float,
+) -> None:
+    """Ends of intervals, to the error that those of the estimate and its error make."""
+    for end in ("lower", "upper"):
+        absolute = 4.0 * relative_se * np.nan_to_num(numbers(stored["std_error"]))
+        assert_close(table[end], stored[end], 5e-5, absolute)
 
 
 @pytest.mark.parametrize("entry", STORED["trends"], ids=identity)
@@ -173,3 +192,11 @@ def test_slopes(entry: dict[str, Any]) -> None:
     assert_close(table["std_error"], entry["std_error"], se)
     if entry["df"] is not None:
         assert_close(table["df"], entry["df"], 1e-3)
+    if "pairs" in entry:
+        pairs, stored = found.contrasts().table(), entry["pairs"]
+        assert list(pairs["contrast"]) == stored["contrast"]
+        absolute = rough * np.abs(numbers(entry["estimate"])).max()
+        assert_close(pairs["estimate"], stored["estimate"], rough, absolute)
+        assert_close(pairs["std_error"], stored["std_error"], se)
+        if stored["df"] is not None:
+            assert_close(pairs["df"], stored["df"], 1e-3)
