@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import block_diag
 
+from henderson import FittedModel
 from henderson.arrays import Matrix, Vector
 from henderson.equations.dense import dense_z
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
@@ -133,3 +134,11 @@ def _solve(
 def _conditional(Z: Matrix, G: Matrix, W: Vector) -> Matrix:
     """Covariance of b given the data and β: (ZᵀWZ + G⁻¹)⁻¹."""
     return np.array(np.linalg.inv(Z.T @ (W[:, None] * Z) + np.linalg.pinv(G)), np.float64)
+
+
+def generalized_least_squares(model: FittedModel, keep: np.ndarray) -> tuple[Vector, Vector]:
+    """β and its standard errors from the rows kept, with V of all rows: the definition."""
+    X, y = model.X[keep], model.estimates.response.y[keep]
+    V = np.linalg.inv(model.V[np.ix_(keep, keep)])
+    S = np.linalg.inv(X.T @ V @ X)
+    return S @ X.T @ V @ y, np.sqrt(np.diag(S))

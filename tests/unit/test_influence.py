@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 import henderson as hd
 from henderson.diagnostics.case_deletion import updated
 from henderson.diagnostics.separation import separating_direction
+from tests.unit.by_hand import generalized_least_squares
 
 FAMILIES = ["gaussian", "binomial", "poisson", "gamma"]
 
@@ -20,14 +21,6 @@ def sleep() -> hd.FittedModel:
 @pytest.fixture(scope="module")
 def oats() -> hd.FittedModel:
     return hd.fit("yield ~ Variety * nitro + (1 | Block/Variety)", hd.datasets.load("oats"))
-
-
-def generalized_least_squares(model: hd.FittedModel, keep: np.ndarray):  # noqa: ANN201
-    """β and its standard errors from the rows kept, with V of all rows: the definition."""
-    X, y = model.X[keep], model.estimates.response.y[keep]
-    V = np.linalg.inv(model.V[np.ix_(keep, keep)])
-    S = np.linalg.inv(X.T @ V @ X)
-    return S @ X.T @ V @ y, np.sqrt(np.diag(S))
 
 
 @pytest.mark.parametrize("name", ["sleep", "oats"])

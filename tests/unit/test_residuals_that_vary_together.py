@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 import henderson as hd
 from henderson.errors import DataError, ModelError
 from henderson.report.model_in_words import code, equation, random_sentences, sentences
+from tests.unit.by_hand import generalized_least_squares
 
 TRIAL = hd.datasets.load("trial")
 
@@ -39,14 +40,6 @@ def pigs() -> hd.FittedModel:
     return hd.fit(
         "y ~ feed * day + (1 | pen)", table, residual="ar1(day | pig)", weights="size"
     )
-
-
-def generalized_least_squares(model: hd.FittedModel, keep: np.ndarray):  # noqa: ANN201
-    """β and its standard errors from the rows kept, with V of all rows: the definition."""
-    X, y = model.X[keep], model.estimates.response.y[keep]
-    V = np.linalg.inv(model.V[np.ix_(keep, keep)])
-    S = np.linalg.inv(X.T @ V @ X)
-    return S @ X.T @ V @ y, np.sqrt(np.diag(S))
 
 
 @pytest.mark.parametrize("name", ["trial", "pigs"])
