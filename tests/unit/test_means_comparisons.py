@@ -251,6 +251,30 @@ def test_the_population_mean_of_a_log_link_is_lognormal() -> None:
     assert_allclose(found["estimate"], np.exp(link + tau2 / 2.0), rtol=1e-9)
 
 
+def test_means_of_a_transformed_response_come_back_as_in_emmeans() -> None:
+    """lmer and emmeans 1.8.4, type = "response"."""
+    data = hd.datasets.load("oats").assign(nf=lambda d: d["nitro"].astype(str))
+    formula = "({}) ~ Variety * nf + (1 | Block/Variety)"
+    logs = hd.fit(formula.format("log(yield)"), data).emmeans("Variety", scale="response")
+    table = logs.table()
+    assert_allclose(table["estimate"], [101.15996055, 107.16310416, 93.43553965], rtol=1e-6)
+    assert_allclose(table["std_error"], [7.34496739, 7.78084038, 6.78411684], rtol=1e-5)
+    assert_allclose(table["lower"], [85.90920545, 91.00732228, 79.34930904], rtol=1e-5)
+    pairs = logs.contrasts().table()
+    assert_allclose(pairs["ratio"], [0.94398125, 1.08267112, 1.14692016], rtol=1e-6)
+    assert_allclose(pairs["upper"], [1.1395525, 1.30697573, 1.3845357], rtol=1e-5)
+    assert "On the scale of yield, as medians; intervals transformed from the log" in repr(logs)
+    model = hd.fit(formula.format("sqrt(yield)"), data)
+    roots = model.emmeans("Variety", scale="response").table()
+    assert_allclose(roots["estimate"], [102.83319523, 108.50571179, 95.50811815], rtol=1e-6)
+    assert_allclose(roots["std_error"], [7.57436523, 7.78047081, 7.29961108], rtol=1e-5)
+    assert "On the sqrt scale of yield." in repr(model.emmeans("Variety"))
+    with pytest.raises(ModelError, match=r"sqrt\(yield\) transformed back has medians"):
+        model.emmeans("Variety", scale="response", random="integrate")
+    assert model.plot_effects("nf").axes[0].get_ylabel().startswith("Median yield")
+    assert_allclose(hd.plots.observed_points(model, "nf")["y"], data["yield"], rtol=1e-12)
+
+
 def test_what_is_printed_says_what_it_is(oats: hd.FittedModel, herds: hd.FittedModel) -> None:
     shown = repr(emmeans(oats, "Variety"))
     assert "Averaged over nf." in shown

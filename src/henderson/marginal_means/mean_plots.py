@@ -78,6 +78,10 @@ def means_label(rows: MeanRows, *, joint: bool = False) -> str:
     for predictor in rows.estimates.predictors.values():
         if predictor.beta is rows.beta and predictor is not rows.estimates.location:
             name = f"{predictor.name} of {name}"
+    if rows.transformation is not None:
+        back = rows.scale == "response"
+        shown = f"Median {rows.transformation.of}" if back else f"Mean {name}"
+        return f"{shown} ({coverage})"
     if rows.link is None or rows.scale == "response":
         return f"Mean {name} ({coverage})"
     return f"{name}, {rows.link.name} scale ({coverage})"

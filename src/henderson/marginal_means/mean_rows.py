@@ -12,6 +12,7 @@ from henderson.estimation.estimates import Estimates
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.links import Link
 from henderson.marginal_means.reference_grid import is_estimable
+from henderson.marginal_means.transformed_response import Transformation
 
 Scale = Literal["link", "response"]
 
@@ -67,6 +68,13 @@ class MeanRows:
         """Rows."""
         return len(self.coordinates)
 
+    @property
+    def transformation(self) -> Transformation | None:
+        """What the formula did to the response, where `link` is that."""
+        if self.link is None or self.beta is not self.estimates.location.beta:
+            return None
+        return Transformation.of_response(self.estimates)
+
     def functions(self, C: Matrix | None = None) -> Functions:
         """The means, or combinations C (c, r) of them."""
         coordinates = self.coordinates if C is None else _combined(C, self.coordinates)
@@ -119,8 +127,15 @@ class MeanRows:
 
 
 def link_of(estimates: Estimates, component: str) -> Link:
-    """The link of the location, or of another linear predictor."""
-    return estimates.family.link_of(component)
+    """The link of the location, or of another linear predictor.
+
+    That of a location with the identity link is what the formula did to the response.
+    """
+    link = estimates.family.link_of(component)
+    if component != "location" or link.name != "identity":
+        return link
+    made = Transformation.of_response(estimates)
+    return link if made is None else made.link
 
 
 def contrast_labels(name: str, labels: tuple[str, ...]) -> tuple[str, ...]:

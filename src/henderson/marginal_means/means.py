@@ -44,6 +44,7 @@ from henderson.marginal_means.response_rows import response_rows
 from henderson.marginal_means.response_scale import random_variance
 from henderson.marginal_means.specs import Names, wanted
 from henderson.marginal_means.text_table import text_table
+from henderson.marginal_means.transformed_response import Transformation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -347,11 +348,13 @@ class MarginalMeans:
         if rows.slope_of is not None:
             yield f"Slopes of {rows.slope_of}."
         if rows.link is not None:
-            yield (
-                f"On the response scale; intervals transformed from the {rows.link.name} scale."
-                if rows.scale == "response"
-                else f"On the {rows.link.name} scale of the linear predictor."
-            )
+            made, link = rows.transformation, rows.link.name
+            if rows.scale == "response":
+                of = "response scale" if made is None else f"scale of {made.of}, as medians"
+                yield f"On the {of}; intervals transformed from the {link} scale."
+            else:
+                of = "the linear predictor" if made is None else made.of
+                yield f"On the {link} scale of {of}."
         elif rows.scale == "response" and rows.estimates.family.observes_categories:
             yield "Expected categories, of which the first is 1."
         yield f"Degrees of freedom: {rows.reference.name}. Confidence level: {rows.level:g}."
@@ -393,7 +396,8 @@ def emmeans(
         combinations), "outer" (products of those of each), "cells" (those of each cell).
     scale
         "link" for the scale of the linear predictor, "response" for means of the response, with
-        contrasts as ratios where the link is the logarithm or the logit.
+        contrasts as ratios where the link is the logarithm or the logit. A response of log(y)
+        or sqrt(y) is transformed back to y, where its means are medians.
     ddf
         Method of degrees of freedom: see `inference.linear_functions.degrees_of_freedom`. None
         is the model's default.
@@ -458,6 +462,12 @@ def emmeans(
     if random not in {"zero", "integrate", "adjust"}:
         raise ModelError(
             f"There is no random={random!r}. Choose 'zero', 'integrate' or 'adjust'."
+        )
+    made = Transformation.of_response(estimates)
+    if random != "zero" and made is not None and component == "location":
+        raise ModelError(
+            f"random={random!r} is about means, and {made.link.name}({made.of}) transformed "
+            f"back has medians. Leave random out, or fit {made.of} with a link."
         )
     if random != "zero" and scale != "response":
         raise ModelError(

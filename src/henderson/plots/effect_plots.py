@@ -15,7 +15,8 @@ from henderson.inference.anova_tables import Fitted, estimates_of
 from henderson.inference.linear_functions import DegreesOfFreedom
 from henderson.marginal_means import emmeans
 from henderson.marginal_means.mean_plots import means_label
-from henderson.marginal_means.mean_rows import Scale
+from henderson.marginal_means.mean_rows import Scale, link_of
+from henderson.marginal_means.transformed_response import Transformation
 from henderson.prediction import NativeTable
 
 if TYPE_CHECKING:
@@ -106,11 +107,15 @@ def observed_points(model: Fitted | Estimates, x: str, *, by: str | None = None)
     Returns
     -------
     table
-        `x`, `by`, and `y`, the response; a binomial one as the proportion of successes.
+        `x`, `by`, and `y`, the response; a binomial one as the proportion of successes, one of
+        log(y) or sqrt(y) as y.
     """
     estimates = estimates_of(model)
     named = {name: _column(estimates, name) for name in (x, by) if name is not None}
     y = estimates.family.observed(estimates.response)
+    transformed = Transformation.of_response(estimates)
+    if transformed is not None:
+        y = transformed.link.mean(y)
     return estimates.frame.table({**named, "y": y})
 
 
@@ -153,7 +158,7 @@ def plot_effects(
     table = effect_curves(estimates, x, by=by, at=at, scale=scale, ddf=ddf, level=level)
     label = means_label(emmeans(estimates, [x], scale=scale, level=level, ddf="infinite").rows)
     observed = None
-    if points and (scale == "response" or estimates.family.link.name == "identity"):
+    if points and (scale == "response" or link_of(estimates, "location").name == "identity"):
         shared = by is not None and not _is_covariate(estimates, by)
         observed = observed_points(estimates, x, by=by if shared else None)
     figure, (ax,) = new_axes(size=(4.4, 3.4))

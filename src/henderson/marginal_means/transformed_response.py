@@ -1,0 +1,39 @@
+"""Responses that a formula transforms: log(y), sqrt(y), and the way back from them.
+
+With g(y) = Lβ̂ + e the mean on the scale of y is h(Lβ̂), h the inverse of g: where e is
+symmetric around 0, the median of y; for the logarithm the geometric mean.
+"""
+
+from dataclasses import dataclass
+
+from henderson.estimation.estimates import Estimates
+from henderson.formula.syntax_tree import Call, deparse, parse_expression, strip_parentheses
+from henderson.links import Link, link_named
+
+_INVERTED = ("log", "sqrt")
+
+
+@dataclass(frozen=True, slots=True)
+class Transformation:
+    """g, and what it was taken of, as the formula has it: "yield" of log(yield)."""
+
+    link: Link
+    of: str
+
+    @classmethod
+    def of_response(cls, estimates: Estimates) -> "Transformation | None":
+        """Of a response that is log(...) or sqrt(...) in a model with the identity link."""
+        response = estimates.specification.formula.response
+        if (
+            response is None
+            or response.kind != "plain"
+            or estimates.family.link.name != "identity"
+            or estimates.family.observes_categories
+        ):
+            return None
+        node = strip_parentheses(parse_expression(response.expressions[0]))
+        if not isinstance(node, Call) or len(node.arguments) != 1:
+            return None
+        if node.function not in _INVERTED:
+            return None
+        return cls(link_named(node.function), deparse(node.arguments[0]))
