@@ -291,3 +291,10 @@ def test_a_long_table_is_cut_and_says_so() -> None:
     data = {"f": np.repeat(np.arange(70), 3).astype(str), "y": rng.normal(size=210)}
     data["g"] = np.tile(["1", "2", "3"], 70)
     assert "10 rows more" in repr(emmeans(hd.fit("y ~ f + (1 | g)", data), "f"))
+
+
+def test_contrasts_written_before_the_tilde_are_pointed_to_their_place(
+    oats: hd.FittedModel,
+) -> None:
+    with pytest.raises(DataError, match=r"means of 'nf' and then for .contrasts\('pairwise'\)"):
+        oats.emmeans("pairwise ~ nf")

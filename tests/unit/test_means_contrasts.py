@@ -81,3 +81,11 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         coefficients("pairwse", LABELS)
     with pytest.raises(ModelError, match="no mean 'e'"):
         coefficients("dunnett", LABELS, "e")
+
+
+def test_a_custom_contrast_may_name_its_means() -> None:
+    labels = ("a", "b", "c")
+    named, _ = coefficients({"ends": {"c": 1, "a": -1}}, labels)
+    np.testing.assert_array_equal(named.matrix, [[-1.0, 0.0, 1.0]])
+    with pytest.raises(ModelError, match=r"'ends' names 'd', which is none of the means.*a, b"):
+        coefficients({"ends": {"d": 1}}, labels)

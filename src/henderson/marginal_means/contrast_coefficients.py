@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def coefficients(
     ----------
     method
         A name in `METHODS` ("dunnett" is "trt.vs.ctrl"), or a mapping from the names of
-        contrasts to their k coefficients.
+        contrasts to their k coefficients, or to those of some means by their labels.
     labels
         The means, (k,).
     reference
@@ -175,8 +176,9 @@ def _named(names: list[str], matrix: Matrix) -> Coefficients:
 def _custom(method: Mapping[str, object], labels: tuple[str, ...]) -> Coefficients:
     rows = []
     for name, given in method.items():
+        listed = _by_label(name, given, labels) if isinstance(given, Mapping) else given
         try:
-            row = np.asarray(given, dtype=np.float64)
+            row = np.asarray(listed, dtype=np.float64)
         except (TypeError, ValueError):
             row = np.full(len(labels), np.nan)
         if row.shape != (len(labels),) or not np.isfinite(row).all():
@@ -189,6 +191,18 @@ def _custom(method: Mapping[str, object], labels: tuple[str, ...]) -> Coefficien
     if not rows:
         raise ModelError("The dict of contrasts is empty. Give a name and its coefficients.")
     return _named([str(name) for name in method], np.array(rows))
+
+
+def _by_label(name: str, given: Mapping[Any, object], labels: tuple[str, ...]) -> list[object]:
+    """One coefficient a mean, 0 for those that are not named."""
+    for label in given:
+        if label not in labels:
+            raise ModelError(
+                f"The contrast {name!r} names {label!r}, which is none of the means. "
+                f"{did_you_mean(str(label), list(labels))}Means: {', '.join(labels[:10])}"
+                f"{', ...' if len(labels) > 10 else ''}."
+            )
+    return [given.get(label, 0.0) for label in labels]
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(

@@ -119,7 +119,8 @@ class MarginalMeans:
         ----------
         method
             "pairwise", "revpairwise", "trt.vs.ctrl" (or "dunnett"), "consec", "eff", "del.eff",
-            "helmert", "poly"; or a dict from the name of a contrast to its coefficients. See
+            "helmert", "poly"; or a dict from the name of a contrast to its coefficients, one a
+            mean, or a dict of those of some means: {"old against new": {"a": 1, "c": -1}}. See
             `contrast_coefficients.coefficients`.
         adjust
             Adjustment of p-values and intervals for the contrasts of a group. None: "tukey" for

@@ -28,7 +28,13 @@ def wanted(
     """
     given_by: list[str] = []
     if isinstance(specs, str):
-        left, bar, right = specs.strip().removeprefix("~").partition("|")
+        before, _, after = specs.rpartition("~")
+        if before.strip():
+            raise DataError(
+                f"{specs!r} has contrasts before the ~. Ask for the means of {after.strip()!r} "
+                f"and then for .contrasts({before.strip()!r})."
+            )
+        left, bar, right = after.partition("|")
         factors = _split(left, known)
         given_by = _split(right, known) if bar else []
     else:
