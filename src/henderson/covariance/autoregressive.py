@@ -1,5 +1,6 @@
 """First-order autoregression over equal or unequal steps of time, and antedependence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -7,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
+from henderson.covariance.base import End
 from henderson.covariance.standard_deviations import CorrelationPattern
 
+_NEAR, _AT = 3.5, 20.0  # atanh of a correlation that may be, and that is, 1
+_NEVER, _AT_ONCE = -5.0, 2.0  # log of λ times steps, where all may be one, or independent
 _NEARLY_ONE = 0.95
 _LARGEST = 300.0  # of log λ: all times are then independent
 _FAINT = 1e-3  # a correlation of neighbours that says little of the decay
@@ -35,6 +39,9 @@ class Autoregressive(CorrelationPattern):
 
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
         return {"correlation": float(np.tanh(rho[0]))} if len(rho) else {}
+
+    def ends(self, k: int) -> tuple[End, ...]:
+        return ends_of_correlations(["correlation of neighbours"][: k - 1])
 
 
 @final
@@ -88,6 +95,21 @@ class OrnsteinUhlenbeck(CorrelationPattern):
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
         return {"decay": float(np.exp(rho[0]))} if len(rho) else {}
 
+    def ends(self, k: int) -> tuple[End, ...]:
+        if k == 1:
+            return ()
+        steps = self._steps(k)[1]
+        longest, shortest = np.log(steps.sum()), np.log(steps.min())
+        return (
+            End(0, _NEVER - longest, _NEVER - 20.0 - longest, "decay is estimated as 0"),
+            End(
+                0,
+                _AT_ONCE - shortest,
+                _AT_ONCE + 2.0 - shortest,
+                "decay is estimated as infinite",
+            ),
+        )
+
     def _steps(self, k: int) -> tuple[NDArray[np.intp], Vector]:
         """The order of the times, and the steps between them, (k − 1,)."""
         assert self.times is not None
@@ -118,6 +140,9 @@ class Antedependence(CorrelationPattern):
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
         return {f"correlation {j + 1}": float(np.tanh(r)) for j, r in enumerate(rho)}
 
+    def ends(self, k: int) -> tuple[End, ...]:
+        return ends_of_correlations([f"correlation {j} of neighbours" for j in range(1, k)])
+
 
 def neighbour_factor(partial: Vector) -> Matrix:
     """L with L[i, j] = ρⱼ ... ρᵢ₋₁ √(1 − ρ²ⱼ₋₁), ρ = tanh(partial), (k, k) of k − 1 parameters.
@@ -132,6 +157,15 @@ def neighbour_factor(partial: Vector) -> Matrix:
         L[i, :i] = L[i - 1, :i] * rho[i - 1]
         L[i, i] = 1.0 / np.cosh(partial[i - 1])
     return L
+
+
+def ends_of_correlations(names: Sequence[str]) -> tuple[End, ...]:
+    """±1, of parameters that are atanh of correlations."""
+    return tuple(
+        End(j, sign * _NEAR, sign * _AT, f"{name} is estimated as {sign:.0f}")
+        for j, name in enumerate(names)
+        for sign in (1.0, -1.0)
+    )
 
 
 def from_correlations(correlation: Vector) -> Vector:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,31 @@ from numpy.typing import NDArray
 from henderson.arrays import Blocks, Matrix, Vector
 
 _STEP = 1e-30
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A limit that an element of θ can run off to, such as a correlation of 1."""
+
+    element: int
+    near: float  # beyond which the limit is tried
+    at: float  # where the limit is reached to rounding, on the same side
+    sentence: str  # as it follows "the": "correlation is estimated as 1"
+
+    def is_near(self, theta: Vector) -> bool:
+        """Whether θ is on the way there."""
+        return self._way(theta) > 0.0
+
+    def is_reached(self, theta: Vector) -> bool:
+        """Whether θ is there: most of the way, where rounding forbids the rest, is enough."""
+        return self._way(theta) > 0.5
+
+    def _way(self, theta: Vector) -> float:
+        return float((theta[self.element] - self.near) / (self.at - self.near))
+
+    def shifted(self, by: int) -> "End":
+        """The same of an element that comes later."""
+        return replace(self, element=self.element + by)
 
 
 class CovarianceStructure(ABC):
@@ -89,6 +115,10 @@ class CovarianceStructure(ABC):
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
         """Elements of θ that are a scale: (element, effect it scales); zero is a boundary."""
 
+    def ends(self, k: int) -> tuple[End, ...]:
+        """The limits that elements of θ can run off to, but for scales of zero."""
+        return ()
+
     @abstractmethod
     def canonical(self, theta: Vector, k: int) -> Vector:
         """The same covariance with the signs of θ fixed: standard deviations not negative.
@@ -118,7 +148,9 @@ class CovarianceStructure(ABC):
         At a boundary the scale that is zero does not, nor what only acts through it.
         """
         movement = np.abs(self.factor_derivatives(theta, k) @ self.factor(theta, k).T)
-        return movement.reshape(len(theta), -1).max(axis=1, initial=0.0) > 0.0
+        free = movement.reshape(len(theta), -1).max(axis=1, initial=0.0) > 0.0
+        free[[end.element for end in self.ends(k) if end.is_reached(theta)]] = False
+        return free
 
 
 def by_complex_steps(factor: Callable[[Vector, int], Matrix], theta: Vector, k: int) -> Blocks:

@@ -5,8 +5,10 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
+from henderson.covariance.base import End
 from henderson.covariance.standard_deviations import CorrelationPattern
 
+_NEAR, _AT = 5.0, 25.0  # logits of a place that may be, and that is, an end of the range
 _INSIDE = 0.02  # of the range, to start from
 
 
@@ -47,6 +49,15 @@ class Exchangeable(CorrelationPattern):
         low = -1.0 / (k - 1.0)
         place = np.clip((neighbours - low) / (1.0 - low), _INSIDE, 1.0 - _INSIDE)
         return np.array([np.log(place / (1.0 - place))])
+
+    def ends(self, k: int) -> tuple[End, ...]:
+        if k == 1:
+            return ()
+        lowest = f"correlation is estimated as {-1.0 / (k - 1.0):.3g}, its lowest value"
+        return (
+            End(0, _NEAR, _AT, "correlation is estimated as 1"),
+            End(0, -_NEAR, -_AT, lowest),
+        )
 
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
         return {"correlation": float(self.factor(rho, k)[1, 0])} if len(rho) else {}

@@ -6,6 +6,7 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Blocks, Matrix, Vector
+from henderson.covariance.base import End
 from henderson.covariance.standard_deviations import CorrelationPattern
 
 
@@ -63,6 +64,16 @@ class Separable(CorrelationPattern):
                 p.parameters_at(neighbours, size)
                 for p, size in zip(self.patterns, self.sizes, strict=True)
             ]
+        )
+
+    def ends(self, k: int) -> tuple[End, ...]:
+        first = self._counts()[0]
+        return tuple(
+            replace(end.shifted(shift), sentence=f"{end.sentence}, along {name}")
+            for pattern, size, name, shift in zip(
+                self.patterns, self.sizes, self.names, (0, first), strict=True
+            )
+            for end in pattern.ends(size)
         )
 
     def natural(self, rho: Vector, k: int) -> dict[str, float]:

@@ -22,10 +22,13 @@ from scipy.linalg import solve_triangular
 from scipy.special import gammaln, kve, psi
 
 from henderson.arrays import Blocks, Matrix, Vector
+from henderson.covariance.base import End
 from henderson.covariance.standard_deviations import CorrelationPattern
 
 _JITTER = 1e-9
 _LARGEST = 300.0  # of |log φ|
+_FAR, _ENDLESS = 5.0, 22.0  # log of ranges beside the longest distance: near, and beyond, all
+_SHORT = 2.0  # log of the shortest distance beside a range that may be nothing
 _SMOOTHEST = 4.0  # of |log ν|
 _STEP = 1e-3  # of second differences
 _FEW = 20  # of the smallest distances, always looked at for a start
@@ -213,6 +216,16 @@ class Distance(CorrelationPattern):
 
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
         return self.kernel.natural(rho) if len(rho) else {}
+
+    def ends(self, k: int) -> tuple[End, ...]:
+        if k == 1:
+            return ()
+        assert self.distances is not None
+        longest, shortest = np.log(self.distances[-1]), np.log(self.distances[0])
+        return (
+            End(0, longest + _FAR, longest + _ENDLESS, "range is estimated as infinite"),
+            End(0, shortest - _SHORT, shortest - _SHORT - 2.0, "range is estimated as 0"),
+        )
 
     def _correlation(self, rho: Vector, k: int) -> tuple[Matrix, Blocks]:
         """R with its jitter, and ∂R/∂ρ."""

@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance.base import (
     CovarianceStructure,
+    End,
     by_complex_steps,
     by_differences,
 )
 
+_UNMOVED = 1e-13  # change of a correlation that is none
 _STARTS = (0.3, 0.8, 0.98)  # correlations of neighbours to try
 
 
@@ -52,6 +55,10 @@ class CorrelationPattern(ABC):
     @abstractmethod
     def parameters_at(self, neighbours: float, k: int) -> Vector:
         """Parameters with a given correlation of neighbours, the rest as simple as can be."""
+
+    def ends(self, k: int) -> tuple[End, ...]:
+        """The limits that elements of ρ can run off to."""
+        return ()
 
     @abstractmethod
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
@@ -94,6 +101,17 @@ class _Patterned(CovarianceStructure):
     @abstractmethod
     def split(self, theta: Vector, k: int) -> tuple[Vector, Vector]:
         """θ as what belongs to the standard deviations and as ρ."""
+
+    def ends(self, k: int) -> tuple[End, ...]:
+        first = self.n_parameters(k) - self.pattern.n_parameters(k)
+        return tuple(end.shifted(first) for end in self.pattern.ends(k))
+
+    def free(self, theta: Vector, k: int) -> NDArray[np.bool_]:
+        free, rho = CovarianceStructure.free(self, theta, k), self.split(theta, k)[1]
+        if len(rho):  # beyond a correlation of 1 others do not count
+            change = self.pattern.factor_derivatives(rho, k) @ self.pattern.factor(rho, k).T
+            free[-len(rho) :] &= np.abs(change).reshape(len(rho), -1).max(axis=1) > _UNMOVED
+        return free
 
     def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
         scale = self.split(theta, k)[0]

@@ -5,7 +5,8 @@ from typing import final
 import numpy as np
 
 from henderson.arrays import Blocks, Matrix, Vector
-from henderson.covariance.autoregressive import from_correlations
+from henderson.covariance.autoregressive import ends_of_correlations, from_correlations
+from henderson.covariance.base import End
 from henderson.covariance.standard_deviations import CorrelationPattern
 
 
@@ -68,6 +69,9 @@ class Stationary(CorrelationPattern):
             phi = np.append(phi - p * phi[::-1], p)
             v /= np.cosh(out[t - 1]) ** 2
         return out
+
+    def ends(self, k: int) -> tuple[End, ...]:
+        return ends_of_correlations([f"partial correlation at lag {t}" for t in range(1, k)])
 
     def natural(self, rho: Vector, k: int) -> dict[str, float]:
         first = self.factor(rho, k)[:, 0]

@@ -319,10 +319,7 @@ def _result(
             hessian,
             exact=exact,
             limits=limits,
-            terms=[
-                (t.covariance, d, s.rank(d.n_effects))
-                for t, d, s in zip(terms, location.random, location.structures, strict=True)
-            ],
+            terms=list(zip(terms, location.random, location.structures, strict=True)),
         ),
         seconds=seconds,
         log_prior=log_prior,

@@ -435,10 +435,7 @@ def _result(
         vcov_all=_covariance(coefficients, likelihood, modes, hessian, free, change),
         log_likelihood=-0.5 * deviance,
         certificate=certificate_of(
-            terms=[
-                (t.covariance, d, s.rank(d.n_effects))
-                for t, (d, s) in zip(terms, designs, strict=True)
-            ]
+            terms=[(t, d, s) for t, (d, s) in zip(terms, designs, strict=True)]
         ),
         seconds=seconds,
         log_prior=log_prior,

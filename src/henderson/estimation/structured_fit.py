@@ -20,7 +20,7 @@ from henderson.estimation.model_design import ModelDesign
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.penalty import Penalized
 from henderson.likelihood.structured_residuals import StructuredLikelihood, StructuredSolution
-from henderson.optimize.boundary import settle
+from henderson.optimize.boundary import ends_in_words, settle
 from henderson.optimize.certificate import certify
 from henderson.optimize.covariance_search import SearchRoutine, search_covariances
 from henderson.optimize.curvature import covariance_of, exact_hessian
@@ -108,7 +108,7 @@ def fit_structured(
             at.gradient[free],
             hessian,
             exact=True,
-            limits=_singular(likelihood, theta),
+            limits=_limits(likelihood, theta),
         ),
         seconds=(prepared - started, searched - prepared, perf_counter() - searched),
         log_prior=0.0
@@ -117,14 +117,28 @@ def fit_structured(
     )
 
 
-def _singular(likelihood: StructuredLikelihood, theta: Vector) -> list[str]:
-    """A sentence where residuals are estimated as linear functions of one another."""
-    factors = likelihood.parameters.factors(theta)[likelihood.n_terms :]
+def _limits(likelihood: StructuredLikelihood, theta: Vector) -> list[str]:
+    """Sentences where the correlations of the residuals are at a limit.
+
+    There the residuals may be linear functions of one another.
+    """
+    parameters, first = likelihood.parameters, likelihood.n_terms
+    sentences = [
+        sentence
+        for structure, k, at in zip(
+            parameters.structures[first:],
+            parameters.k[first:],
+            parameters.slices[first:],
+            strict=True,
+        )
+        for sentence in ends_in_words(structure, theta[at], k, "the residuals")
+    ]
+    factors = parameters.factors(theta)[first:]
     for T in factors:
         scaled = T / np.sqrt(np.sum(T**2, axis=1, keepdims=True))
         if np.linalg.svd(scaled, compute_uv=False)[-1] < _SINGULAR:
-            return ["the covariance of the residuals is estimated as singular"]
-    return []
+            return [*sentences, "the covariance of the residuals is estimated as singular"]
+    return sentences
 
 
 def _first_covariances(
@@ -216,10 +230,7 @@ def _result(
         vcov_all=vcov,
         log_likelihood=-0.5 * deviance,
         certificate=certificate_of(
-            terms=[
-                (t.covariance, d, s.rank(d.n_effects))
-                for t, d, s in zip(terms, location.random, location.structures, strict=True)
-            ]
+            terms=list(zip(terms, location.random, location.structures, strict=True))
         ),
         seconds=seconds,
         residual=ResidualFit(

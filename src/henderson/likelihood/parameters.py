@@ -104,7 +104,7 @@ class CovarianceParameters:
         """
         if to.structures == self.structures:
             return theta, np.diag(np.where(self.free(theta), 1.0, np.nan))
-        moved = to.parameters_near(self.covariances(theta))
+        moved = to.parameters_of(self, theta)
         here, there = self.free(theta), to.free(moved)
         slopes = []
         for parameters, at in ((self, theta), (to, moved)):
@@ -123,6 +123,18 @@ class CovarianceParameters:
             slopes[1][:, there], slopes[0][:, here], rcond=1e-10
         )[0]
         return moved, jacobian
+
+    def parameters_of(self, others: "CovarianceParameters", theta: Vector) -> Vector:
+        """The parameters of the same covariances as those of others."""
+        covariances = others.covariances(theta)
+        return np.concatenate(
+            [
+                theta[at] if own == other else own.parameters_near(G)
+                for own, other, at, G in zip(
+                    self.structures, others.structures, others.slices, covariances, strict=True
+                )
+            ]
+        )
 
     def parameters_near(self, covariances: Sequence[Matrix]) -> Vector:
         """θ whose covariances are near the given ones."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
+from henderson.covariance import CovarianceStructure
 from henderson.likelihood.parameters import HIGHEST, CovarianceParameters
 
 _NEARLY_ZERO = 0.02  # in units where an average level has information 1 on the effect
@@ -25,7 +26,7 @@ def settle(
     A scale is set to zero only where the deviance does not rise; all that qualify are tried
     together, then one by one. `smallest` (k,) a term gives the units, see `smallest_factors`.
     """
-    theta = parameters.canonical(theta)
+    theta = _at_ends(parameters, parameters.canonical(theta), deviance)
     candidates = []
     for structure, k, at, least in zip(
         parameters.structures, parameters.k, parameters.slices, smallest, strict=True
@@ -48,6 +49,40 @@ def settle(
             if attempt is order:
                 break
     return theta
+
+
+def _at_ends(
+    parameters: CovarianceParameters, theta: Vector, deviance: Callable[[Vector], float]
+) -> Vector:
+    """θ with elements on the way to a limit put there, where the deviance does not rise."""
+    near = [
+        (at.start + end.element, end.at)
+        for s, k, at in zip(parameters.structures, parameters.k, parameters.slices, strict=True)
+        for end in s.ends(k)
+        if end.is_near(theta[at])
+    ]
+    if not near:
+        return theta
+    here = deviance(theta)
+    limit = here + _NO_WORSE * (1.0 + abs(here) / 1000.0)
+    for attempt in [near] if len(near) == 1 else [near, *([each] for each in near)]:
+        trial = theta.copy()
+        for element, value in attempt:
+            trial[element] = value
+        if deviance(trial) <= limit:
+            theta = trial
+            if attempt is near:
+                break
+    return theta
+
+
+def ends_in_words(
+    structure: CovarianceStructure, theta: Vector, k: int, group: str
+) -> list[str]:
+    """Sentences for correlations and ranges that are at a limit."""
+    return [
+        f"in {group} the {end.sentence}" for end in structure.ends(k) if end.is_reached(theta)
+    ]
 
 
 def without_residual(

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
-from henderson.optimize.boundary import boundary_in_words
+from henderson.covariance import CovarianceStructure
+from henderson.optimize.boundary import boundary_in_words, ends_in_words
 from henderson.optimize.curvature import smallest_scaled_eigenvalue
 from henderson.optimize.trust_region import Search
 
@@ -76,30 +77,37 @@ class _Term(Protocol):
     def group(self) -> str: ...
 
 
+class _TermFit(Protocol):
+    @property
+    def theta(self) -> Vector: ...
+    @property
+    def covariance(self) -> Matrix: ...
+
+
 def certify(
     search: Search,
     gradient: Vector,
     hessian: Matrix,
     *,
     exact: bool,
-    terms: Sequence[tuple[Matrix, _Term, int]],
+    terms: Sequence[tuple[_TermFit, _Term, CovarianceStructure]],
     limits: Sequence[str] = (),
     notes: tuple[str, ...] = (),
 ) -> Certificate:
     """Judge an optimum by the gradient and Hessian over its free parameters.
 
-    `terms` has each random term's covariance (k, k), its effects and group, and its rank away
-    from every boundary; `limits`
-    are sentences for parameters that ran off to a limit.
+    `terms` has what was found of each random term, its effects and group, and its structure;
+    `limits` are sentences for other parameters that ran off to a limit.
     """
     smallest = smallest_scaled_eigenvalue(hessian)
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
     largest = float(np.max(np.abs(gradient) / scale, initial=0.0))
-    singular = (
-        sentence
-        for covariance, term, rank in terms
-        for sentence in boundary_in_words(covariance, term.effects, term.group, rank)
-    )
+    singular = []
+    for found, term, structure in terms:
+        k = len(term.effects)
+        ends = ends_in_words(structure, found.theta, k, term.group)
+        rank = 1 if ends else structure.rank(k)  # these say why the rank is less
+        singular += boundary_in_words(found.covariance, term.effects, term.group, rank) + ends
     boundary = (*singular, *limits)
     if not largest < _GRADIENT:
         limit = search.reason == "limit"

@@ -99,7 +99,7 @@ def repivot(likelihood: Likelihood, psi: Vector) -> Vector:
     likelihood.parameters = before.pivoted(theta, likelihood.smallest)
     if likelihood.parameters is before:
         return psi
-    moved = likelihood.parameters.parameters_near(before.covariances(theta))
+    moved = likelihood.parameters.parameters_of(before, theta)
     return np.concatenate([moved, psi[count:]])
 
 
