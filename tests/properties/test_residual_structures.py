@@ -280,7 +280,7 @@ def test_unstructured_residuals_are_unstructured_effects_without_residuals() -> 
     assert other.df == 2 + 4 + 3
 
 
-@pytest.mark.parametrize("structure", ["us", "cs", "ar1", "hetcs"])
+@pytest.mark.parametrize("structure", ["us", "cs", "ar1", "hetcs", "homdiag"])
 @pytest.mark.parametrize(
     ("random", "dispersion"),
     [("", None), (" + (1 | site)", None), ("", "~ arm"), (" + (1 | batch)", "~ visit + arm")],

@@ -260,3 +260,18 @@ def test_robust_covariances_are_sandwiches_of_the_model_covariance(
     small = model.robust_vcov("patient", kind="CR2")
     assert np.all(small.std_error > plain.std_error)
     assert np.all(model.anova(ddf=small)["df2"] < 80)
+
+
+def test_variances_by_a_formula_have_degrees_of_freedom_beside_plain_residuals() -> None:
+    """The likelihood is that of the dispersion's formula alone."""
+    data = hd.datasets.load("orthodont").drop(index=[3, 10, 50, 77])
+    formula, plain = "distance ~ age * Sex + (1 | Subject)", "homdiag(1 | Subject)"
+    alone = hd.fit(formula, data, dispersion="~ Sex", method="REML")
+    beside = hd.fit(formula, data, dispersion="~ Sex", residual=plain)
+    np.testing.assert_allclose(beside.llf, alone.llf, rtol=1e-12)
+    with pytest.raises(ModelError, match=r'Give residual="homdiag\(1 . Subject\)", too'):
+        alone.anova(ddf="kenward-roger")
+    assert set(beside.anova()["ddf"]) == {"kenward-roger"}
+    one, same = (hd.fit(formula, data, residual=r).anova() for r in (None, plain))
+    np.testing.assert_allclose(one["df2"], same["df2"], rtol=1e-6)
+    np.testing.assert_allclose(one["statistic"], same["statistic"], rtol=1e-4)

@@ -47,7 +47,7 @@ STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType({s.keyword: s f
 
 # Of residuals, by the names of SAS and nlme: one variance, unless the name begins with "het".
 RESIDUAL_STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType(
-    {name: STRUCTURES[name] for name in ("us", "diag", "ar1", "hetar1", "ad")}
+    {name: STRUCTURES[name] for name in ("us", "diag", "homdiag", "ar1", "hetar1", "ad")}
     | {"cs": STRUCTURES["homcs"], "hetcs": STRUCTURES["cs"]}
     | {"toep": STRUCTURES["homtoep"], "hettoep": STRUCTURES["toep"]}
     | {name: STRUCTURES[name] for name in ("ou", "exp", "gau")}

@@ -433,10 +433,19 @@ def _needs_linear(whose: str, estimates: Estimates) -> ModelError:
             f"{whose} degrees of freedom are derived for estimates without priors on fixed "
             'effects. Use ddf="infinite" (the normal distribution), or bootstrap().'
         )
+    others = [each for name, each in estimates.predictors.items() if name != "location"]
+    vary = any(each.terms for each in others)
+    if family.is_quadratic and not vary:
+        return ModelError(
+            f"{whose} degrees of freedom are computed for a dispersion with a formula where "
+            'residuals have a structure. Give residual="homdiag(1 | Subject)", too, for the '
+            "same model, with any groups of rows of the data for subjects."
+        )
     return ModelError(
         f"{whose} degrees of freedom are derived for a Gaussian response with the identity "
         f"link and one residual variance, and this model is {family.name} with the "
-        f'{family.link.name} link. Use ddf="infinite" (the normal distribution); for small '
+        f"{family.link.name} link{' and random effects of the dispersion' if vary else ''}. "
+        'Use ddf="infinite" (the normal distribution); for small '
         "samples, likelihood ratio tests or the bootstrap."
     )
 
