@@ -107,3 +107,15 @@ def test_an_end_is_reached_before_rounding_forbids_more() -> None:
     assert end.is_near(np.array([5.0]))
     assert not end.is_reached(np.array([5.0]))
     assert end.is_reached(np.array([13.0]))
+
+
+def test_a_range_that_grows_with_its_variance_is_flat_and_said() -> None:
+    """A random walk with a drift: only the variance of differences is known."""
+    rng = np.random.default_rng(2)
+    walk = np.cumsum(rng.normal(size=25)) + 0.8 * np.arange(25)
+    y = np.repeat(walk, 2) + 0.3 * rng.normal(size=50)
+    data = pd.DataFrame({"y": y, "t": np.repeat(np.arange(25.0), 2), "one": "a"})
+    model = hd.fit("y ~ 1 + exp(0 + t | one)", data)
+    assert not model.converged
+    assert "in one the search went to where the range is estimated as infinite" in model.outcome
+    assert model.outcome.endswith(model.estimates.certificate.outcome.advice)

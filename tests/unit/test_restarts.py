@@ -115,3 +115,19 @@ def test_random_zeros_of_a_negative_binomial_have_an_outcome_in_words(seed: int)
     assert found.outcome is not Outcome.SADDLE
     if found.outcome in (Outcome.STALLED, Outcome.BREAKDOWN):
         assert "restarts" in found.notes[-1]
+
+
+def test_a_prior_mends_a_broken_laplace_approximation_as_its_advice_says() -> None:
+    table = counts(8)
+    formula, zeros = "y ~ x + (1 | g)", "~ (1 | g)"
+    broken = hd.fit(formula, table, family="nbinom2", zero_inflation=zeros)
+    assert broken.estimates.certificate.outcome is Outcome.BREAKDOWN
+    assert 'priors={"zero_inflation:sd": "normal(0, 1)"}' in broken.outcome
+    prior = {"zero_inflation:sd": "normal(0, 1)"}
+    model = hd.fit(formula, table, family="nbinom2", zero_inflation=zeros, priors=prior)
+    assert model.converged
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if not o.good and o != Outcome.STATED])
+def test_every_outcome_that_is_no_maximum_says_what_to_do(outcome: Outcome) -> None:
+    assert outcome.advice.endswith(".")

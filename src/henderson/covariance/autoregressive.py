@@ -101,7 +101,7 @@ class OrnsteinUhlenbeck(CorrelationPattern):
         steps = self._steps(k)[1]
         longest, shortest = np.log(steps.sum()), np.log(steps.min())
         return (
-            End(0, _NEVER - longest, _NEVER - 20.0 - longest, "decay is estimated as 0"),
+            End(0, _NEVER - longest, _NEVER - 20.0 - longest, "decay is estimated as 0", True),
             End(
                 0,
                 _AT_ONCE - shortest,

@@ -21,6 +21,7 @@ class End:
     near: float  # beyond which the limit is tried
     at: float  # where the limit is reached to rounding, on the same side
     sentence: str  # as it follows "the": "correlation is estimated as 1"
+    with_scale: bool = False  # whether scales may run off with it, so that it is not reached
 
     def is_near(self, theta: Vector) -> bool:
         """Whether θ is on the way there."""

@@ -223,7 +223,7 @@ class Distance(CorrelationPattern):
         assert self.distances is not None
         longest, shortest = np.log(self.distances[-1]), np.log(self.distances[0])
         return (
-            End(0, longest + _FAR, longest + _ENDLESS, "range is estimated as infinite"),
+            End(0, longest + _FAR, longest + _ENDLESS, "range is estimated as infinite", True),
             End(0, shortest - _SHORT, shortest - _SHORT - 2.0, "range is estimated as 0"),
         )
 

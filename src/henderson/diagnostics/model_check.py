@@ -24,7 +24,6 @@ from henderson.diagnostics.residual_tests import (
 from henderson.diagnostics.separation import separated
 from henderson.estimation.estimates import Estimates
 from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.optimize.certificate import Outcome
 from henderson.prediction import NativeTable, residuals
 
 Verdict = Literal["fine", "note", "problem"]
@@ -34,17 +33,6 @@ _INFLATED = np.sqrt(5.0)  # times the standard error
 _VERY_INFLATED = np.sqrt(10.0)
 _MOST_LEVELS = 300  # of a factor, to be left out one at a time
 
-_ADVICE = {
-    Outcome.FLAT: "Look for covariates that say the same, for separation, and for random "
-    "effects that few levels can tell apart; leave some out, or state priors=.",
-    Outcome.SADDLE: "Leave out random effects that the data hardly determine, or scale the "
-    "covariates.",
-    Outcome.STALLED: "Scale covariates with large or very different ranges, and leave out "
-    "random effects that the data hardly determine.",
-    Outcome.BREAKDOWN: "Leave out random effects of zero inflation or dispersion: the data of "
-    "a level do not tell whether its own value is low or high.",
-    Outcome.ITERATION_LIMIT: "Allow more: control=hd.FitControl(max_evaluations=1000).",
-}
 _TEST_ADVICE = {
     "uniformity": "Look at simulate_residuals().plot(): the family, the link or a term may be "
     "wrong.",
@@ -154,14 +142,19 @@ def check(
 def _search(estimates: Estimates) -> Iterator[Finding]:
     certificate = estimates.certificate
     good = certificate.converged
-    advice = "" if good else _ADVICE[certificate.outcome]
-    sentence = f"{certificate.outcome.value}."
+    notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in certificate.notes)
+    sentence = f"{certificate.outcome.value}.{notes}"
+    advice = certificate.outcome.advice
     yield Finding("search", "fine" if good else "problem", sentence, advice)
     for boundary in certificate.boundary:
-        advice = "The fit stands. The data show no such variation; keep the term if the design "
-        advice += "has it, or leave it out."
+        advice = "The fit stands."
         if boundary.startswith("the variance of"):
-            advice += ' A prior keeps it from 0: priors={"sd": "gamma(2, 0)"}.'
+            advice += (
+                " The data show no such variation; keep the term if the design has it, or "
+            )
+            advice += 'leave it out. A prior keeps it from 0: priors={"sd": "gamma(2, 0)"}.'
+        else:
+            advice += " A simpler term or family says the same with fewer parameters."
         yield Finding("boundary", "note", f"{boundary}.", advice)
 
 

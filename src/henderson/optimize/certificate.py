@@ -1,6 +1,6 @@
 """What can be said for an optimum: a gradient of zero, positive curvature, and at what cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -37,6 +37,25 @@ class Outcome(Enum):
         """Whether the estimates are a maximum of the likelihood."""
         return self in {Outcome.CONVERGED, Outcome.BOUNDARY}
 
+    @property
+    def advice(self) -> str:
+        """What to do about it, in a sentence; "" where there is nothing to do."""
+        return _ADVICE.get(self.name, "")
+
+
+_ADVICE = {
+    "FLAT": "Look for covariates that say the same, for separation, and for random effects "
+    "that few levels can tell apart; leave some out, or state priors=.",
+    "SADDLE": "Leave out random effects that the data hardly determine, or scale the "
+    "covariates.",
+    "STALLED": "Scale covariates with large or very different ranges, and leave out random "
+    "effects that the data hardly determine.",
+    "BREAKDOWN": "The data of a level do not tell whether its own value is low or high: leave "
+    "out random effects of zero inflation or dispersion, or keep them small by a prior, such "
+    'as priors={"zero_inflation:sd": "normal(0, 1)"}.',
+    "ITERATION_LIMIT": "Allow more: control=hd.FitControl(max_evaluations=1000).",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -64,10 +83,11 @@ class Certificate:
 
     @property
     def sentence(self) -> str:
-        """The outcome with its boundary in plain words, and what else happened."""
+        """The outcome with its boundary in plain words, what else happened, and what to do."""
+        advice = f". {self.outcome.advice}" if self.outcome.advice else ""
         boundary = f": {'; '.join(self.boundary)}" if self.boundary else ""
         notes = f" ({'; '.join(self.notes)})" if self.notes else ""
-        return f"{self.outcome.value}{boundary}{notes}"
+        return f"{self.outcome.value}{boundary}{notes}{advice}"
 
 
 class _Term(Protocol):
@@ -109,14 +129,15 @@ def certify(
         rank = 1 if ends else structure.rank(k)  # these say why the rank is less
         singular += boundary_in_words(found.covariance, term.effects, term.group, rank) + ends
     boundary = (*singular, *limits)
+    endless = tuple(_without_end(terms))
     if not largest < _GRADIENT:
         limit = search.reason == "limit"
         outcome = Outcome.ITERATION_LIMIT if limit else Outcome.STALLED
     elif not np.isfinite(hessian).all():
         outcome = Outcome.STALLED  # beside the end of the parameter space
-    elif smallest < -1e-6:
+    elif smallest < -1e-6 and not endless:
         outcome = Outcome.SADDLE
-    elif smallest < _FLAT:
+    elif smallest < _FLAT or endless:
         outcome = Outcome.FLAT
     else:
         outcome = Outcome.BOUNDARY if boundary else Outcome.CONVERGED
@@ -127,5 +148,19 @@ def certify(
         smallest_eigenvalue=smallest,
         hessian="exact" if exact else "average information",
         boundary=boundary,
-        notes=notes,
+        notes=(*notes, *endless),
     )
+
+
+def _without_end(
+    terms: Sequence[tuple[_TermFit, _Term, CovarianceStructure]],
+) -> Iterator[str]:
+    """Sentences for ranges that grow without end, and standard deviations with them."""
+    for found, term, structure in terms:
+        for end in structure.ends(len(term.effects)):
+            if end.with_scale and end.is_near(found.theta) and not end.is_reached(found.theta):
+                yield (
+                    f"in {term.group} the search went to where the {end.sentence} and standard "
+                    "deviations follow: the data tell how effects differ, not how large they "
+                    "are; a trend may stand for them"
+                )

@@ -278,5 +278,6 @@ def convergence_section(estimates: Estimates) -> Section:
             f"  {evidence}",
             *(f"Boundary: {sentence}" for sentence in found.boundary),
             *(f"Note: {note}" for note in found.notes),
+            *([f"Advice: {found.outcome.advice}"] if found.outcome.advice else []),
         )
     )
