@@ -39,6 +39,7 @@ from henderson.inference import (
     profile_variances,
     robust_vcov,
     variance_explained,
+    variance_intervals,
     wald_test,
 )
 from henderson.inference.linear_functions import DegreesOfFreedom
@@ -212,6 +213,16 @@ class FittedModel:
     ) -> NativeTable:
         """Profile likelihood intervals of variances; see `inference.profile_variances`."""
         return profile_variances(self.estimates, parameters, level=level)
+
+    def variance_intervals(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        level: float = 0.95,
+        variances: bool = False,
+    ) -> NativeTable:
+        """Wald intervals of variance parameters; see `inference.variance_intervals`."""
+        return variance_intervals(self.estimates, parameters, level=level, variances=variances)
 
     def emmeans(
         self,

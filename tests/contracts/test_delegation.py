@@ -23,6 +23,7 @@ from henderson.inference import (
     profile_variances,
     robust_vcov,
     variance_explained,
+    variance_intervals,
     wald_test,
 )
 from henderson.marginal_means import emmeans, joint_tests
@@ -56,6 +57,7 @@ DELEGATES = {
     hd.FittedModel.power: power,
     hd.FittedModel.profile_intervals: profile_intervals,
     hd.FittedModel.profile_variances: profile_variances,
+    hd.FittedModel.variance_intervals: variance_intervals,
     hd.FittedModel.emmeans: emmeans,
     hd.FittedModel.joint_tests: joint_tests,
     hd.FittedModel.variance_explained: variance_explained,

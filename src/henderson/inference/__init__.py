@@ -13,6 +13,7 @@ from henderson.inference.profiling import profile_intervals
 from henderson.inference.sandwich import RobustCovariance, robust_vcov
 from henderson.inference.simulated_power import Power, power
 from henderson.inference.variance_explained import VarianceExplained, variance_explained
+from henderson.inference.variance_intervals import variance_intervals
 from henderson.inference.variance_profiles import profile_variances
 from henderson.inference.wald import WaldTest, wald_test
 
@@ -35,5 +36,6 @@ __all__ = [
     "profile_variances",
     "robust_vcov",
     "variance_explained",
+    "variance_intervals",
     "wald_test",
 ]
