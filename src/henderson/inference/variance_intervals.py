@@ -71,7 +71,7 @@ def variance_intervals(
     >>> model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
     >>> table = variance_intervals(model)
     >>> table["term"].tolist(), table["upper"].round(1).tolist()
-    (['sd_(Intercept)|Batch', 'sigma'], [96.5, 65.7])
+    (['sd_(Intercept)|Batch', 'sigma'], [93.1, 65.7])
     """
     estimates = estimates_of(model)
     z = normal_quantile(level)
