@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from henderson import cli
+from henderson.covariance import RESIDUAL_STRUCTURES, STRUCTURES
+from henderson.families import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -100,3 +102,46 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+# ---- every family and structure has its section ----------------------------------------------
+
+PEERS = re.compile("glmmTMB|lme4|nlme|SAS|ordinal|survival")
+
+
+def rows_of(page: str, column: str) -> dict[str, list[str]]:
+    """The rows of the table of a page that has a column, by each name in the first cell."""
+    lines = iter((ROOT / "docs" / "how-to" / page).read_text().splitlines())
+    assert any(line.startswith("|") and column in line for line in lines)
+    found = {}
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        cells = [c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for name in re.findall(r"[(`]([a-z0-9_]+)", cells[0]):
+            found[name] = cells
+    return found
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_described_with_its_peers(name: str) -> None:
+    assert name in rows_of("choose_a_family.md", "dispersion parameter")
+    text = (ROOT / "docs" / "how-to" / "choose_a_family.md").read_text()
+    paragraphs = [p for p in text.split("\n\n") if re.match(rf"\*\*[^*]*\b{name}\b", p)]
+    assert len(paragraphs) == 1
+    assert PEERS.search(paragraphs[0])
+    assert re.search(r"\bFor |For$", paragraphs[0])
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_every_structure_of_effects_is_described_with_its_peers(name: str) -> None:
+    cells = rows_of("structure_random_effects.md", "in SAS")[name]
+    assert all(cells)
+    assert any(cell != "–" for cell in cells[3:6])
+
+
+@pytest.mark.parametrize("name", RESIDUAL_STRUCTURES)
+def test_every_structure_of_residuals_is_described_with_its_peers(name: str) -> None:
+    cells = rows_of("model_repeated_measures.md", "in SAS")[name]
+    assert all(cells)
+    assert any(cell != "–" for cell in cells[3:5])
