@@ -101,6 +101,18 @@ def test_a_boundary_has_an_estimate_and_no_interval() -> None:
     assert table.loc["sigma"].notna().all()
 
 
+def test_loadings_are_on_the_scale_of_the_predictor() -> None:
+    rng = np.random.default_rng(4)
+    y = rng.normal(size=(30, 1)) * np.array([1.0, 2.0, 3.0]) + 2.0 * rng.normal(size=(30, 3))
+    data = {"y": y.ravel(), "t": np.tile(list("abc"), 30), "g": np.repeat(np.arange(30), 3)}
+    model = hd.fit("y ~ t + rr(0 + t | g, 1)", data)
+    found = model.variance_intervals().set_index("term")["estimate"]
+    for name, value in model.covariance_parameters()[["parameter", "estimate"]].to_numpy():
+        assert_allclose(found[f"{name}|g"], value, rtol=1e-9)
+    sds = model.variance_components()["sd"].dropna()
+    assert_allclose(found[found.index.str.startswith("s")], sds, rtol=1e-9)
+
+
 def test_an_unknown_parameter_gets_the_nearest() -> None:
     model = hd.fit("Yield ~ 1 + (1 | Batch)", hd.datasets.load("dyestuff"))
     with pytest.raises(ModelError, match=r"no variance parameter 'sigm'.*'sigma'"):

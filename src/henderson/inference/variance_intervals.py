@@ -159,11 +159,12 @@ def _of_term(
 ) -> Iterator[tuple[str, float]]:
     """Standard deviations and correlations; what a structure calls its own."""
     k = len(effects)
+    theta = structure.scaled(theta, k, unit)
     T = structure.factor(theta, k)
     G = T @ T.T
     sd = np.sqrt(np.diag(G))
     for i, effect in enumerate(effects):
-        yield f"sd_{effect}", unit * float(sd[i])
+        yield f"sd_{effect}", float(sd[i])
         if isinstance(structure, Unstructured):
             for j in range(i + 1, k):
                 size = sd[i] * sd[j]
