@@ -190,3 +190,12 @@ def test_an_error_shows_the_culprit(text: str, culprit: str, words: str) -> None
 def test_what_is_not_text_is_refused() -> None:
     with pytest.raises(FormulaError, match="not int"):
         parse_formula(3)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", ["Ertrag [kg/ha]", "my $x", "g#1", 'a"b', "a:b", "1st", "x@y"])
+def test_any_name_between_backticks_is_a_column(name: str) -> None:
+    formula = parse_formula(f"`{name}` ~ log(`{name}`) + (0 + `{name}` | `{name}`)")
+    assert formula.response is not None
+    assert formula.response.expressions == (f"`{name}`",)
+    assert formula.fixed.endswith(f"log(`{name}`)")
+    assert formula.random[0].group == (f"`{name}`",)

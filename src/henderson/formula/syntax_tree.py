@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from henderson.errors import FormulaError
-from henderson.formula.tokens import Token, tokenize
+from henderson.formula.tokens import Token, is_name, tokenize
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,7 @@ def deparse(node: Node) -> str:
 
 def quoted(name: str) -> str:
     """A column's name as a formula writes it, between backticks where it needs them."""
-    tokens = tokenize(name) if "`" not in name and not set(name) & set("\"'") else ()
-    plain = len(tokens) == 2 and tokens[0].kind == "name" and tokens[0].name == name
-    return name if plain else f"`{name}`"
+    return name if is_name(name) else f"`{name}`"
 
 
 class _Parser:

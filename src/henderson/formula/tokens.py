@@ -55,6 +55,12 @@ def tokenize(text: str) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
+def is_name(text: str) -> bool:
+    """Whether a column's name can stand in a formula as it is, without backticks."""
+    match = _TOKEN.fullmatch(text)
+    return match is not None and match.lastgroup == "name" and not set(text) & set("`:")
+
+
 def find_name(text: str, name: str) -> tuple[int, int] | None:
     """Where `name` first occurs in a formula as a column or function, for a caret."""
     for token in tokenize(text):
