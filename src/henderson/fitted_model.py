@@ -324,11 +324,11 @@ class FittedModel:
         """Units, counts, treatments, variances; see `plots.design_diagram.plot_design`."""
         return plot_design(self.estimates)
 
-    def cascade(self, *, row: int = 0) -> NativeTable:
+    def cascade(self, *, row: int | None = None) -> NativeTable:
         """How one observation comes about, step by step; see `plots.steps.cascade`."""
         return cascade(self.estimates, row=row)
 
-    def plot_cascade(self, *, row: int = 0) -> "Figure":
+    def plot_cascade(self, *, row: int | None = None) -> "Figure":
         """The same as a picture, down to a star; see `plots.steps.plot_cascade`."""
         return plot_cascade(self.estimates, row=row)
 

@@ -131,6 +131,7 @@ def test_rows_are_those_of_the_users_table() -> None:
     table.loc[0, "yield"] = np.nan
     model = hd.fit("yield ~ Variety + (1 | Block)", table)
     assert columns(model.cascade(row=1))["end"][-1] == table.loc[1, "yield"]
+    assert columns(model.cascade())["end"][-1] == table.loc[1, "yield"]
     with pytest.raises(hd.DataError, match="nearest that it used is row 1"):
         model.cascade(row=0)
     with pytest.raises(hd.DataError, match="rows 0 to 71"):

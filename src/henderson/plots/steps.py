@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_NAMES = 2  # of a term's effects, in a label
 
 
-def cascade(model: Fitted | Estimates, *, row: int = 0) -> NativeTable:
+def cascade(model: Fitted | Estimates, *, row: int | None = None) -> NativeTable:
     """How one observation comes about: fixed effects, each random effect, the residual.
 
     Parameters
@@ -36,7 +36,8 @@ def cascade(model: Fitted | Estimates, *, row: int = 0) -> NativeTable:
     model
         A fitted model.
     row
-        The row of the table that was fitted, from 0; one that the model used.
+        The row of the table that was fitted, from 0; one that the model used. None: the first
+        of these.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def cascade(model: Fitted | Estimates, *, row: int = 0) -> NativeTable:
     return estimates.frame.table(columns)
 
 
-def plot_cascade(model: Fitted | Estimates, *, row: int = 0) -> "Figure":
+def plot_cascade(model: Fitted | Estimates, *, row: int | None = None) -> "Figure":
     """Draw how one observation comes about, from the fixed effects to a star.
 
     A normal curve for each variance component, to scale on one axis (its width; its height is
@@ -85,7 +86,8 @@ def plot_cascade(model: Fitted | Estimates, *, row: int = 0) -> "Figure":
     model
         A fitted model.
     row
-        The row of the table that was fitted, from 0; one that the model used.
+        The row of the table that was fitted, from 0; one that the model used. None: the first
+        of these.
 
     Returns
     -------
@@ -107,8 +109,9 @@ def plot_cascade(model: Fitted | Estimates, *, row: int = 0) -> "Figure":
     return figure
 
 
-def cascade_of(estimates: Estimates, *, row: int) -> Cascade:
+def cascade_of(estimates: Estimates, *, row: int | None) -> Cascade:
     """The steps to the observation in one row of the user's table."""
+    row = int(estimates.frame.rows[0]) if row is None else row
     i = _position(estimates, row)
     family, location = estimates.family, estimates.location
     etas = np.array([[each.eta[i] for each in estimates.predictors.values()]])
