@@ -131,6 +131,67 @@ def test_the_matrix_of_p_values_has_a_tile_a_pair(oats: hd.FittedModel) -> None:
     assert len(oats.emmeans("nitro | Variety").plot_p_values().axes) == 3
 
 
+def test_a_mean_alone_has_no_pairs_to_draw(sleep: hd.FittedModel) -> None:
+    for draw in (sleep.emmeans("Days").contrasts().plot, sleep.emmeans("Days").plot_p_values):
+        with pytest.raises(hd.ModelError, match="alone in its group"):
+            draw()
+
+
+def test_ratios_over_decades_have_a_tick_a_decade() -> None:
+    table = {"contrast": ["a / b"], "ratio": [1.0], "p_value": [0.5]}
+    shown = []
+    for lower, upper in ((0.5, 2.0), (0.02, 50.0)):
+        ax = draw_contrasts(table | {"lower": [lower], "upper": [upper]}, measure="ratio")
+        shown.append([t for t in ax.get_xticks() if lower <= t <= upper])
+    assert_allclose(shown[0], [0.5, 1.0, 2.0])
+    assert_allclose(shown[1], [0.1, 1.0, 10.0])
+
+
+@pytest.fixture(scope="module")
+def odd() -> hd.FittedModel:
+    """Names that are long, with dollars, spaces and brackets."""
+    rng = np.random.default_rng(3)
+    names = ["a very long name of a treatment with all its details, " + c for c in "$_$x"]
+    table = pd.DataFrame({"who $_$ <b>": np.repeat([*"abcdefgh"], 8), "dose %": names * 16})
+    table["Ertrag [kg/ha]"] = rng.normal(size=64) + np.repeat(rng.normal(size=8), 8)
+    return hd.fit("`Ertrag [kg/ha]` ~ `dose %` + (1 | `who $_$ <b>`)", table)
+
+
+def test_long_names_and_dollar_signs_are_drawn_with_room_for_the_data(
+    odd: hd.FittedModel,
+) -> None:
+    means, found = odd.emmeans("dose %"), odd.simulate_residuals(40, rng=1)
+    figures = [
+        means.plot(letters=True),
+        means.contrasts().plot(),
+        means.plot_p_values(),
+        odd.plot_effects("dose %"),
+        odd.plot_residuals("dose %"),
+        found.plot("dose %"),
+        odd.plot_random_effects(),
+        odd.plot_shrinkage(),
+        odd.plot_profiles("`dose %`" + table_level(odd)),
+        odd.influence().plot(),
+        odd.plot_design(),
+        odd.plot_cascade(),
+    ]
+    for figure in figures:
+        figure.canvas.draw()  # a warning where there is no room, an error in mathematics
+        assert all(min(ax.get_window_extent().size) > 60.0 for ax in figure.axes)
+
+
+def table_level(model: hd.FittedModel) -> str:
+    return list(model.params)[1].removeprefix("`dose %`")
+
+
+def test_letters_that_are_long_are_turned_beside_one_another() -> None:
+    table = {"x": [*"aabb"], "g": [*"1212"], "estimate": [1.0, 2.0, 3.0, 4.0]}
+    table |= {"lower": [0.0] * 4, "upper": [5.0] * 4}
+    for letters, degrees in (("ab", 0.0), ("abcdef", 90.0)):
+        ax = draw_means(table | {"letters": [letters] * 4}, "x", colour="g")
+        assert {text.get_rotation() for text in ax.texts} == {degrees}
+
+
 def test_any_kind_of_table_is_drawn() -> None:
     table = pl.DataFrame(
         {"f": ["a", "b"], "estimate": [1.0, 2.0], "lower": [0.0, 1.0], "upper": [2.0, 3.0]}

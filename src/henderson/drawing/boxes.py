@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from henderson.drawing.style import ACCENT, GUIDE, INK, TIME, new_figure
-from henderson.drawing.table_columns import short
+from henderson.drawing.table_columns import plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def draw_design(
     bottom = -max(box.depth for box in boxes) * STEP[1] - BOX[1] / 2.0
     if warned:
         ax.text(
-            0.03, bottom - 0.12, "\n".join(warned), va="top", fontsize=8.5, color=ACCENT
+            0.03, bottom - 0.12, plain("\n".join(warned)), va="top", fontsize=8.5, color=ACCENT
         ).set_in_layout(False)
     ax.set(
         xlim=(0.0, width),
@@ -113,7 +113,7 @@ def _draw_box(box: Box, at: tuple[float, float], ax: Axes) -> None:
     known = not np.isnan(box.variance)
     upper = at[1] + (0.2 if known else 0.0)
     name = box.name if len(box.name) <= LETTERS else f"{box.name[: LETTERS - 1]}…"
-    ax.text(at[0], upper + 0.02, name, ha="center", va="bottom", weight="bold", zorder=4)
+    ax.text(at[0], upper + 0.02, plain(name), ha="center", va="bottom", weight="bold", zorder=4)
     ax.text(at[0], upper - 0.03, str(box.levels), ha="center", va="top", zorder=4)
     if not known:
         return
@@ -157,7 +157,7 @@ def _draw_treatments(box: Box, at: tuple[float, float], width: float, ax: Axes) 
     for place, (name, said, role) in enumerate(box.treatments):
         shown = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
         y = top - place * height
-        named = ax.text(edge, y, shown, ha=align, va="bottom", fontsize="small")
+        named = ax.text(edge, y, plain(shown), ha=align, va="bottom", fontsize="small")
         named.set(weight="bold", color=colours[role])
         ax.text(edge, y - 0.01, said, ha=align, va="top", fontsize=7.5, color="0.25")
     start = edge - side * (SIDE - 0.22)

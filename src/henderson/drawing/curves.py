@@ -15,10 +15,20 @@ from henderson.drawing.style import (
     INK,
     MARKERS,
     PALETTE,
+    name_levels,
     new_axes,
     shade,
 )
-from henderson.drawing.table_columns import Drawable, as_text, columns_of, distinct, is_numeric
+from henderson.drawing.table_columns import (
+    AXIS,
+    Drawable,
+    as_text,
+    columns_of,
+    distinct,
+    heading,
+    is_numeric,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,9 +98,9 @@ def draw_effects(
             linewidth=1.8,
             label=None if group is None else as_text(group),
         )
-    ax.set(xlabel=x, ylabel=ylabel, title=title)
+    ax.set(xlabel=plain(x), ylabel=heading(ylabel, AXIS), title=heading(title))
     if by is not None:
-        ax.legend(title=by, frameon=False, fontsize="small", title_fontsize="small")
+        ax.legend(title=plain(by), frameon=False, fontsize="small", title_fontsize="small")
     return ax
 
 
@@ -142,13 +152,13 @@ def draw_scatter(
         made = ax.boxplot(boxes, positions=range(len(levels)), widths=0.55, sym=".")
         for median in made["medians"]:
             median.set_color(ACCENT)
-        ax.set_xticks(range(len(levels)), [as_text(each) for each in levels])
+        name_levels(ax, [as_text(each) for each in levels])
         if sum(len(as_text(each)) for each in levels) > 34:
             ax.tick_params(axis="x", rotation=90)
     if curve is not None:
         smooth = columns_of(curve, [x, y])
         ax.plot(smooth[x], smooth[y], color=ACCENT, linewidth=1.8, label="smooth")
-    ax.set(xlabel=xlabel or x, ylabel=ylabel or y, title=title)
+    ax.set(xlabel=plain(xlabel or x), ylabel=heading(ylabel or y, AXIS), title=heading(title))
     return ax
 
 
@@ -180,7 +190,11 @@ def draw_quantile_pairs(
     ax.fill_between(at, columns["lower"], columns["upper"], color=GUIDE, alpha=0.2, linewidth=0)
     ax.axline((0.0, 0.0), slope=1.0, color=GUIDE, linewidth=1.0)
     ax.plot(at, columns["observed"], ".", color=INK, ms=4, rasterized=len(at) > 2000)
-    ax.set(xlabel="Expected quantile (standard normal)", ylabel=ylabel, title=title)
+    ax.set(
+        xlabel="Expected quantile (standard normal)",
+        ylabel=heading(ylabel, AXIS),
+        title=heading(title),
+    )
     return ax
 
 

@@ -7,8 +7,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from henderson.drawing.style import ACCENT, DASHES, GUIDE, INK, MARKERS, PALETTE, new_axes
-from henderson.drawing.table_columns import Drawable, as_text, columns_of, distinct
+from henderson.drawing.style import (
+    ACCENT,
+    DASHES,
+    GUIDE,
+    INK,
+    MARKERS,
+    PALETTE,
+    name_levels,
+    new_axes,
+)
+from henderson.drawing.table_columns import (
+    AXIS,
+    Drawable,
+    as_text,
+    columns_of,
+    distinct,
+    heading,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,14 +67,15 @@ def draw_ordered(
     order = np.argsort(columns[estimate], kind="stable")
     place = np.arange(n)
     ax.axvline(0.0, color=GUIDE, linewidth=1.0, linestyle="--", zorder=0)
-    ax.hlines(place, columns["lower"][order], columns["upper"][order], color=INK, linewidth=1.2)
+    ends = columns["lower"][order], columns["upper"][order]
+    ax.hlines(place, *ends, color=INK, linewidth=min(1.2, 250 / n))
     ax.plot(columns[estimate][order], place, "o", color=INK, ms=4 if n <= _MOST_NAMES else 2)
     if n <= _MOST_NAMES:
         names = [as_text(each) for each in columns[label][order].tolist()]
         ax.set_yticks(place, names, fontsize="small" if n <= 30 else "x-small")
     else:
         ax.set_yticks([])
-    ax.set(xlabel=xlabel, title=title, ylim=(-0.8, n - 0.2))
+    ax.set(xlabel=plain(xlabel), title=heading(title), ylim=(-0.8, n - 0.2))
     return ax
 
 
@@ -114,7 +132,7 @@ def draw_bars(
             fontsize="small",
         )
     ax.margins(y=0.15)
-    ax.set(xlabel=label, ylabel=ylabel or value, title=title)
+    ax.set(xlabel=plain(label), ylabel=heading(ylabel or value, AXIS), title=heading(title))
     ax.set_xticks([])
     return ax
 
@@ -172,11 +190,11 @@ def draw_shrinkage(
     if one:
         ax.axhline(of["complete"][2][0], color="black", linewidth=1.0, label="complete pooling")
         if len(names) <= 30:
-            ax.set_xticks(own_x, [as_text(n) for n in names.tolist()], rotation=90)
-        ax.set(xlabel="level", ylabel=y, title=title)
+            name_levels(ax, [as_text(each) for each in names.tolist()])
+        ax.set(xlabel="level", ylabel=plain(y), title=heading(title))
     else:
         ax.plot(*of["complete"][1:], MARKERS[3], color="black", ms=7, label="complete pooling")
-        ax.set(xlabel=x, ylabel=y, title=title)
+        ax.set(xlabel=plain(x), ylabel=plain(y), title=heading(title))
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
 
@@ -207,9 +225,9 @@ def draw_correlations(table: Drawable, *, title: str = "", ax: Axes | None = Non
         size = 0.0 if not np.isfinite(r) else 900.0 * abs(r) / max(1.0, m / 4.0)
         ax.scatter([j], [i], s=size, c=INK if r >= 0 else ACCENT, alpha=0.35, linewidths=0)
         ax.text(j, i, f"{r:.2f}", ha="center", va="center", fontsize="small")
-    ax.set_xticks(range(m - 1), names[:-1], rotation=90 if m > 3 else 0)
-    ax.set_yticks(range(1, m), names[1:])
-    ax.set(xlim=(-0.6, m - 1.4), ylim=(m - 0.4, 0.4), title=title)
+    ax.set_xticks(range(m - 1), [*map(plain, names[:-1])], rotation=90 if m > 3 else 0)
+    ax.set_yticks(range(1, m), [*map(plain, names[1:])])
+    ax.set(xlim=(-0.6, m - 1.4), ylim=(m - 0.4, 0.4), title=heading(title))
     return ax
 
 
@@ -245,7 +263,7 @@ def draw_profile(
                 float(np.interp(end, zeta, value)), color=ACCENT, linewidth=1.0, linestyle=":"
             )
     ax.plot(value, zeta, color=INK, linewidth=1.6, marker="o", ms=2.5)
-    ax.set(xlabel=xlabel, ylabel="ζ", title=title)
+    ax.set(xlabel=plain(xlabel), ylabel="ζ", title=heading(title))
     return ax
 
 
@@ -273,7 +291,7 @@ def draw_autocorrelation(table: Drawable, *, title: str = "", ax: Axes | None = 
     ax.axhline(0.0, color=GUIDE, linewidth=1.0)
     ax.vlines(lag, 0.0, columns["correlation"], color=INK, linewidth=1.4)
     ax.plot(lag, columns["correlation"], "o", color=INK, ms=4)
-    ax.set(xlabel="Lag", ylabel="Correlation of residuals", title=title)
+    ax.set(xlabel="Lag", ylabel="Correlation of residuals", title=heading(title))
     return ax
 
 
@@ -301,7 +319,7 @@ def draw_variogram(table: Drawable, *, title: str = "", ax: Axes | None = None) 
     ax.plot(columns["distance"], columns["semivariance"], color=INK, linewidth=1.0)
     ax.scatter(columns["distance"], columns["semivariance"], s=size, color=INK)
     top = max(columns["variance"][0], columns["semivariance"].max())
-    ax.set(xlabel="Distance", ylabel="Semivariance of residuals", title=title)
+    ax.set(xlabel="Distance", ylabel="Semivariance of residuals", title=heading(title))
     ax.set(xlim=(0.0, 1.1 * columns["distance"].max()), ylim=(0.0, 1.15 * top))
     return ax
 
@@ -356,7 +374,7 @@ def draw_densities(
                 ms=3,
                 label=None if curve.any() else name,
             )
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.set(xlabel=plain(xlabel), ylabel=heading(ylabel, AXIS), title=heading(title))
     ax.set_ylim(bottom=0.0)
     ax.legend(frameon=False, fontsize="small")
     return ax

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from henderson.drawing.style import ACCENT, DASHES, GUIDE, INK, MARKERS, PALETTE, new_axes
+from henderson.drawing.style import (
+    ACCENT,
+    DASHES,
+    GUIDE,
+    INK,
+    MARKERS,
+    PALETTE,
+    name_levels,
+    new_axes,
+)
 from henderson.drawing.table_columns import (
+    AXIS,
     Columns,
     Drawable,
     as_text,
     chosen,
     columns_of,
     distinct,
+    heading,
     is_numeric,
+    plain,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LETTER = 0.08  # inches, of a level below the axis
+_WIDEST = 40  # letters of a name in one line
+_SHORT_LETTERS = 4  # as many stand side by side; longer ones are turned
+_FEW_GROUPS = 3  # whose legend has room among the means
+_LEGEND = 1.2  # inches, of a legend beside the axes
 _DODGE = 0.55  # of the distance between two levels, that curves share
 _CLASSES = ((0.001, "p < 0.001"), (0.01, "p < 0.01"), (0.05, "p < 0.05"), (np.inf, "p ≥ 0.05"))
 _BLUES = ("#08519c", "#4292c6", "#9ecae1", "#f7f7f7")
@@ -85,12 +101,20 @@ def draw_means(
             label=None if group is None else as_text(group),
             connect=connect,
         )
-    ax.set(xlabel=x, ylabel=ylabel, title=title)
+    ax.set(xlabel=plain(x), ylabel=heading(ylabel, AXIS), title=heading(title))
     if not numeric:
         ax.set_xlim(-0.6, len(distinct(columns[x])) - 0.4)
-    ax.margins(y=0.12)
+    turned = colour is not None and "letters" in columns and _are_long(columns["letters"])
+    ax.margins(y=0.25 if turned else 0.12)
     if colour is not None:
-        ax.legend(title=colour, frameon=False, fontsize="small", title_fontsize="small")
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        ax.legend(
+            title=plain(colour),
+            frameon=False,
+            fontsize="small",
+            title_fontsize="small",
+            **(beside if len(groups) > _FEW_GROUPS else {}),
+        )
     return ax
 
 
@@ -115,12 +139,13 @@ def draw_mean_panels(
     found = list(dict.fromkeys(keys)) if panels else [()]
     each = max(2.2, 0.75 + 0.42 * len(distinct(columns[x])))
     if colour is not None:
-        wide = 0.34 if "letters" in columns else 0.16  # inches a mean, for its letters
+        turned = "letters" not in columns or _are_long(columns["letters"])
+        wide = 0.16 if turned else 0.34  # inches a mean, for its letters
         each = max(each, 0.75 + wide * len(columns[x]) / len(found))
     width = max(each, 3.4 if len(found) == 1 else 2.2)
+    if colour is not None and len(distinct(columns[colour])) > _FEW_GROUPS:
+        width += _LEGEND
     figure, axes = new_axes(len(found), columns=4, size=(width, 3.2), share_y=True)
-    written = sum(len(as_text(level)) for level in distinct(columns[x]))
-    crowded = written * _LETTER > width - 0.6
     for ax, key in zip(axes, found, strict=True):
         here = np.array([not panels or each == key for each in keys or [()] * len(columns[x])])
         draw_means(
@@ -133,14 +158,11 @@ def draw_mean_panels(
             or title,
             ax=ax,
         )
-        if crowded:
-            for label in ax.get_xticklabels():
-                label.set(rotation=30, ha="right", rotation_mode="anchor")
         legend = ax.get_legend()
         if legend is not None and ax is not axes[-1]:
             legend.remove()
     if panels and title:
-        figure.suptitle(title, fontsize=9.5)
+        figure.suptitle(plain(title), fontsize=9.5)
     return figure
 
 
@@ -175,15 +197,12 @@ def draw_contrasts(
         Filled and coloured where p < 0.05; p-values are on the right.
     """
     columns = columns_of(table, ["contrast", measure, "lower", "upper", "p_value", *by])
-    n = len(columns["contrast"])
-    ax = new_axes(size=(4.6, 0.9 + 0.24 * n))[1][0] if ax is None else ax
-    names = [
-        ", ".join([*(f"{b} = {as_text(columns[b][i])}" for b in by), str(name)])
-        for i, name in enumerate(columns["contrast"].tolist())
-    ]
+    names = _contrast_names(columns, by)
+    n = len(names)
+    ax = new_axes(size=contrasts_size(columns, by))[1][0] if ax is None else ax
     ax.axvline(0.0 if measure == "estimate" else 1.0, color=GUIDE, linewidth=1.0, zorder=0)
     if measure != "estimate":
-        ratio_axis(ax)
+        ratio_axis(ax, np.concatenate([columns["lower"], columns["upper"], [1.0]]))
     margin = ax.get_yaxis_transform()
     for i in range(n):
         differs = bool(columns["p_value"][i] < _DIFFER)
@@ -202,8 +221,37 @@ def draw_contrasts(
             color=colour,
         )
     ax.set_yticks(range(n), names)
-    ax.set(xlabel=xlabel, title=title, ylim=(n - 0.4, -0.6))
+    ax.set(xlabel=plain(xlabel), title=heading(title), ylim=(n - 0.4, -0.6))
     return ax
+
+
+def contrasts_size(columns: Columns, by: Sequence[str] = ()) -> tuple[float, float]:
+    """Width and height in inches that contrasts need for their names."""
+    names = _contrast_names(columns, by)
+    lines = max((name.count("\n") + 1 for name in names), default=1)
+    return 3.2 + _width(names), 0.9 + (0.24 if lines == 1 else 0.16 * lines + 0.06) * len(names)
+
+
+def _contrast_names(columns: Columns, by: Sequence[str]) -> list[str]:
+    return [
+        _folded(", ".join([*(f"{b} = {as_text(columns[b][i])}" for b in by), plain(str(name))]))
+        for i, name in enumerate(columns["contrast"].tolist())
+    ]
+
+
+def _folded(name: str) -> str:
+    """A long name over several lines."""
+    return fill(name, _WIDEST, break_on_hyphens=False)
+
+
+def _width(names: Sequence[str]) -> float:
+    """Inches that the longest of some names takes."""
+    lines = [line for name in names for line in name.splitlines()]
+    return 0.065 * max(map(len, lines), default=0)
+
+
+def _are_long(letters: NDArray[Any]) -> bool:
+    return max((len(str(each)) for each in letters.tolist()), default=0) > _SHORT_LETTERS
 
 
 def draw_p_values(
@@ -228,8 +276,8 @@ def draw_p_values(
     """
     columns = columns_of(table, ["mean", *names])
     m = len(names)
-    side = 1.6 + 0.42 * m
-    ax = new_axes(size=(side + 0.8, side))[1][0] if ax is None else ax
+    shown = [_folded(plain(name)) for name in names]
+    ax = new_axes(size=p_values_size(names))[1][0] if ax is None else ax
     rows = [columns["mean"].tolist().index(name) for name in names]
     for i, row in enumerate(rows[1:], 1):
         for j, name in enumerate(names[:i]):
@@ -243,21 +291,35 @@ def draw_p_values(
         for colour, (_, label) in zip(_BLUES, _CLASSES, strict=True)
     ]
     ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper right")
-    ax.set_xticks(range(m - 1), names[:-1], rotation=90 if m > 4 else 0)
-    ax.set_yticks(range(1, m), names[1:])
-    ax.set(xlim=(-0.5, m - 0.5), ylim=(m - 0.5, 0.5), title=title, aspect="equal")
+    ax.set_xticks(range(m - 1), shown[:-1], rotation=90 if _turned(names) else 0)
+    ax.set_yticks(range(1, m), shown[1:])
+    ax.set(xlim=(-0.5, m - 0.5), ylim=(m - 0.5, 0.5), title=heading(title), aspect="equal")
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
     return ax
 
 
-def ratio_axis(ax: Axes) -> None:
-    """A logarithmic axis with plain numbers."""
+def p_values_size(names: Sequence[str]) -> tuple[float, float]:
+    """Width and height in inches that the tiles of some means need, with their names."""
+    shown = [_folded(name) for name in names]
+    tiles, wide = 0.6 + 0.42 * len(names), _width(shown)
+    return max(tiles + wide, 2.4), tiles + (wide if _turned(names) else 0.3)
+
+
+def _turned(names: Sequence[str]) -> bool:
+    """Whether names below tiles would meet."""
+    return len(names) > 4 or max(map(len, names), default=0) > 8
+
+
+def ratio_axis(ax: Axes, shown: NDArray[np.float64]) -> None:
+    """A logarithmic axis with plain numbers, as many as there is room for."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter  # noqa: PLC0415
 
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ends = np.log10(shown[np.isfinite(shown) & (shown > 0.0)])
+    subs = (1.0, 2.0, 5.0) if np.ptp(ends) < 2.0 else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(subs=subs))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
 
@@ -293,11 +355,7 @@ def _places(ax: Axes, values: NDArray[Any], *, numeric: bool) -> NDArray[np.floa
     if numeric:
         return values.astype(np.float64)
     levels = distinct(values)
-    ax.set_xticks(range(len(levels)), [as_text(level) for level in levels])
-    if sum(len(as_text(level)) for level in levels) > 34:
-        ax.tick_params(axis="x", rotation=45)
-        for label in ax.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
+    name_levels(ax, [as_text(level) for level in levels])
     return np.array([levels.index(value) for value in values.tolist()], dtype=np.float64)
 
 
@@ -328,6 +386,7 @@ def _draw_group(
         label=label,
     )
     if "letters" in columns:
+        turned = label is not None and _are_long(columns["letters"])
         for at, top, letters in zip(
             place[order], ends[1], columns["letters"][order], strict=True
         ):
@@ -339,4 +398,5 @@ def _draw_group(
                 ha="center",
                 va="bottom",
                 fontsize="small",
+                rotation=90 if turned else 0,
             )

@@ -8,7 +8,7 @@ import numpy as np
 
 from henderson.arrays import Vector
 from henderson.drawing.style import ACCENT, GUIDE, INK
-from henderson.drawing.table_columns import short
+from henderson.drawing.table_columns import plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,12 +73,12 @@ def draw_cascade(found: Cascade, ax: "Axes") -> "Axes":
         ax.plot(steps[-1].end, 1.0 - len(steps), "*", ms=15, color=ACCENT, zorder=5)
     if not any(step.variance > 0.0 for step in steps):
         ax.set_xlim(steps[-1].end - 1.0, steps[-1].end + 1.0)
-    ax.set_title(_title(found), loc="left", fontsize="medium")
+    ax.set_title(plain(_title(found)), loc="left", fontsize="medium")
     ax.set(
-        xlabel=found.response if observed else f"{found.response}, {found.link} scale",
+        xlabel=plain(found.response if observed else f"{found.response}, {found.link} scale"),
         ylim=(0.6 - len(steps), 0.35),
         yticks=[-place for place in range(len(steps))],
-        yticklabels=[step.label for step in steps],
+        yticklabels=[plain(step.label) for step in steps],
     )
     ax.tick_params(axis="y", length=0)
     for side in ("left", "right", "top"):
@@ -161,7 +161,7 @@ def draw_observation(found: Cascade, ax: "Axes") -> "Axes":
         fontsize="small",
         linespacing=1.3,
     )
-    ax.set(xlabel=f"{found.response}, given all effects", ylim=(0.0, 1.08), yticks=[])
+    ax.set(xlabel=plain(f"{found.response}, given all effects"), ylim=(0.0, 1.08), yticks=[])
     ax.locator_params(axis="x", integer=whole)
     for side in ("left", "right", "top"):
         ax.spines[side].set_visible(False)

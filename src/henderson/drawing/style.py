@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill, shorten
 from typing import TYPE_CHECKING, Any
 
 from henderson.optional import need
@@ -21,6 +22,11 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
 
 PANEL = (3.6, 3.4)  # inches
+_NAME, _LINE = 48, 20  # letters of a level below an axis, and of a line of it
+_LETTER = 0.08  # inches, of a letter below an axis
+_TIGHT = 0.14  # inches for a level that need a smaller font
+_MANY = 12  # levels that are turned by a right angle
+_MOST = 60  # levels that can be read
 _FONTS: Any = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -89,6 +95,24 @@ def new_figure(heights: Sequence[float], *, width: float) -> tuple[Figure, list[
         squeeze=False,
     )
     return figure, list(axes[:, 0])
+
+
+def name_levels(ax: Axes, names: Sequence[str]) -> None:
+    """Levels at 0, 1, ... below an axis: long names in lines or cut, many of them turned."""
+    shown = [shorten(name, _NAME, placeholder=" …") if " " in name else name for name in names]
+    lines = [fill(name, _LINE, break_on_hyphens=False).splitlines()[:3] for name in shown]
+    ax.set_xticks(range(len(lines)), ["\n".join(each) for each in lines])
+    inches = ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
+    if sum(max(map(len, each), default=0) for each in lines) * _LETTER <= inches:
+        return
+    upright = len(lines) > _MANY or max(map(len, lines)) > 1
+    for label in ax.get_xticklabels():
+        label.set(rotation=90 if upright else 45, ha="center" if upright else "right")
+        label.set(rotation_mode="default" if upright else "anchor")
+        if inches / len(lines) < _TIGHT:
+            label.set(fontsize="xx-small")
+    if len(lines) > _MOST:
+        ax.set_xticks([])
 
 
 def shade(rows: int) -> float:

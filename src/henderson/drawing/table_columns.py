@@ -1,6 +1,7 @@
 """The columns of a table that is drawn, whatever kind of table it is."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill, shorten
 from typing import Any, TypeAlias
 
 import narwhals as nw
@@ -11,6 +12,9 @@ from henderson.errors import DataError, did_you_mean
 
 Drawable: TypeAlias = Any  # a mapping from names to columns, or a table that narwhals knows
 Columns: TypeAlias = dict[str, NDArray[Any]]
+
+_HEADING = 32  # letters in a line of a title
+AXIS = 44  # letters beside an axis
 
 
 def columns_of(table: Drawable, needed: Sequence[str] = ()) -> Columns:
@@ -36,7 +40,21 @@ def distinct(column: NDArray[Any]) -> list[Any]:
 
 def as_text(value: object) -> str:
     """A level as it is written beside an axis."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else plain(str(value))
+
+
+def heading(text: str, letters: int = _HEADING) -> str:
+    """A title or the name of an axis, in two lines where it has more letters."""
+    first, *others = fill(text, letters, break_on_hyphens=False).splitlines() or [""]
+    if not others:
+        return plain(first)
+    second = shorten(" ".join(others), letters, placeholder=" …")
+    return plain(f"{first}\n{second}")
+
+
+def plain(text: str) -> str:
+    """A text in which a dollar sign is one, and does not begin mathematics."""
+    return text.replace("$", r"\$")
 
 
 def short(value: float) -> str:

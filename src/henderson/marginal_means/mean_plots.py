@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from henderson.drawing.means import draw_mean_panels, draw_p_values
+from henderson.drawing.means import draw_mean_panels, draw_p_values, p_values_size
 from henderson.drawing.style import new_axes
 from henderson.drawing.table_columns import as_text
-from henderson.errors import DataError, did_you_mean
+from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.marginal_means.comparisons import letter_columns, p_value_columns
 from henderson.marginal_means.mean_rows import MeanRows
 from henderson.marginal_means.mean_table import mean_columns
@@ -56,8 +56,13 @@ def plot_p_values(rows: MeanRows, *, adjust: str) -> Figure:
     """P-values of all pairs as tiles; see `MarginalMeans.plot_p_values`."""
     columns = p_value_columns(rows, adjust=adjust)
     sizes = [len(at) for at in rows.groups]
-    side = 1.8 + 0.42 * max(sizes)
-    figure, axes = new_axes(len(sizes), columns=3, size=(side, side))
+    if max(sizes) < 2:
+        raise ModelError(
+            "There are no pairs to compare: a mean is alone in its group. Ask for means of a "
+            "factor, or of several values: at={name: [values]}."
+        )
+    names = list(dict.fromkeys(columns["mean"].tolist()))
+    figure, axes = new_axes(len(sizes), columns=3, size=p_values_size(names))
     ends = np.cumsum(sizes)
     for ax, start, end in zip(axes, ends - sizes, ends, strict=True):
         here = {name: column[start:end] for name, column in columns.items()}

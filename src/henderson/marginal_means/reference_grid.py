@@ -31,6 +31,7 @@ from henderson.marginal_means.argument_checks import is_finite_number
 At = Mapping[str, Any]
 _MOST_NUMBERS = 50_000_000  # cells × columns
 _TOLERANCE = 1e-6
+_ROUNDING = 1e-12  # of the largest value: a mean below is 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +278,14 @@ def _grid_variable(
         if _made_a_factor(name, recipes) or len(as_levels.keys) <= 2:
             keys = as_levels.keys.astype(np.float64)
             return GridVariable(name, keys, as_levels.levels, as_levels.codes)
-    mean = np.array([float(np.mean(found, dtype=np.float64))])
+    mean = np.array([_centre(found)])
     return GridVariable(name, mean, level_labels(mean), None)
+
+
+def _centre(values: Vector) -> float:
+    """The mean; 0 where it is rounding error, as of a centred variable."""
+    mean = float(np.mean(values, dtype=np.float64))
+    return mean if abs(mean) > _ROUNDING * float(np.max(np.abs(values))) else 0.0
 
 
 def _made_a_factor(name: str, recipes: Sequence[MatrixRecipe]) -> bool:

@@ -169,7 +169,7 @@ def plot_residuals(
         curve={"fitted": x, "spread": y},
         level=None,
         xlabel="Fitted mean",
-        ylabel=f"√|{kind} residual|",
+        ylabel=f"√|{kind.capitalize()} residual|",
         title="Scale and location",
         ax=middle,
     )

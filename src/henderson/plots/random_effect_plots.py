@@ -340,10 +340,13 @@ def _located_term(estimates: Estimates, group: str | None) -> TermEstimates:
     for term in terms:
         if group is None or term.design.group == group:
             return term
-    known = ", ".join(repr(term.design.group) for term in terms) or "none"
-    raise ModelError(
-        f"There is no random term of {group or 'the location'!r}. Grouping factors: {known}."
-    )
+    if not terms:
+        raise ModelError(
+            "The location of this model has no random effects. Add a term such as (1 | group) "
+            "to the formula."
+        )
+    known = ", ".join(repr(term.design.group) for term in terms)
+    raise ModelError(f"There is no random term of {group!r}. Grouping factors: {known}.")
 
 
 def _several(estimates: Estimates, group: str | None) -> TermEstimates:

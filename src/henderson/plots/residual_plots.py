@@ -12,8 +12,8 @@ from henderson.arrays import Vector
 from henderson.diagnostics import QuantileResiduals, ResidualTest
 from henderson.diagnostics.quantile_regression import quantile_curve
 from henderson.diagnostics.residual_tests import DOUBTFUL, QUARTILES, covariate_of, ranks
-from henderson.drawing.style import ACCENT, GUIDE, INK, new_axes
-from henderson.drawing.table_columns import as_text, distinct
+from henderson.drawing.style import ACCENT, GUIDE, INK, name_levels, new_axes
+from henderson.drawing.table_columns import as_text, distinct, heading, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,8 +115,8 @@ def draw_against(
                 label="quartiles" if level == 0.5 else None,
             )
     ax.set(
-        title=title,
-        xlabel=xlabel,
+        title=heading(title),
+        xlabel=plain(xlabel),
         ylabel="Quantile residual",
         ylim=(-0.02, 1.16),
         yticks=[0.0, 0.25, 0.5, 0.75, 1.0],
@@ -149,5 +149,4 @@ def _draw_boxes(ax: Axes, levels: NDArray[Any], residual: Vector) -> None:
     made = ax.boxplot(boxes, positions=range(len(known)), widths=0.6, sym="", zorder=3)
     for part in (*made["medians"], *made["boxes"]):
         part.set_color(ACCENT)
-    names = [as_text(each) for each in known]
-    ax.set_xticks(range(len(known)), names, rotation=90 if sum(map(len, names)) > 34 else 0)
+    name_levels(ax, [as_text(each) for each in known])
