@@ -72,6 +72,7 @@ RESPONSES = {
     "amounts with zeros": (np.append(RNG.gamma(2.0, 3.0, 90), np.zeros(10)), "tweedie"),
     "shares with ends": (np.append(RNG.beta(2.0, 3.0, 95), np.ones(5)), "ordbeta"),
     "real": (RNG.normal(size=100), "gaussian"),
+    "whole and far from 0": (np.round(RNG.normal(1500.0, 60.0, 100)), "gaussian"),
 }
 
 

@@ -21,10 +21,10 @@ def test_autocorrelations_are_those_of_nlme(sleep: hd.FittedModel) -> None:
 
 
 def test_semivariances_are_those_of_nlme(sleep: hd.FittedModel) -> None:
-    table = sleep.variogram("Days", by="Subject", bins=4)
-    assert_allclose(table["distance"], [1.0, 2.0, 3.0, 4.0])
+    table = sleep.variogram("Days", by="Subject", bins=9)
+    assert_allclose(table["distance"], np.arange(1.0, 10.0))
     assert_allclose(
-        table["semivariance"], [0.7181215, 1.0056056, 1.1529209, 0.9090459], rtol=1e-5
+        table["semivariance"][:4], [0.7181215, 1.0056056, 1.1529209, 0.9090459], rtol=1e-5
     )
 
 

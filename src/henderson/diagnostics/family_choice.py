@@ -13,6 +13,7 @@ from henderson.prediction import NativeTable
 
 _HEAVY = 1.5  # excess kurtosis
 _NARROW = 0.25  # coefficient of variation of positive values, for which the normal does
+_FAR = 100.0  # from 0, where counts are nearly normal
 
 
 @final
@@ -145,6 +146,13 @@ def _counts(y: Vector) -> tuple[str, Iterator[Candidate]]:
     spread = 3.0 * np.sqrt(y.size * share * (1.0 - share))
 
     def candidates() -> Iterator[Candidate]:
+        far = float(y.min()) > _FAR
+        if far:
+            yield Candidate(
+                "gaussian",
+                "Whole numbers far from 0: rounded measurements, or counts that are near "
+                "the normal.",
+            )
         none = zeros == 0 and y.size * share > 5.0
         if none:
             yield Candidate(
@@ -177,7 +185,7 @@ def _counts(y: Vector) -> tuple[str, Iterator[Candidate]]:
             else "The variance is no larger than the mean."
             + (" It is smaller: standard errors will be too large." if underdispersed else ""),
         )
-        if mean > 100.0:
+        if mean > _FAR and not far:
             yield Candidate("gaussian", "Large counts; the logarithm or the root as response.")
 
     return seen, candidates()

@@ -119,7 +119,7 @@ def variogram(
     by
         Pairs are taken within the levels of this variable only; None: all pairs.
     bins
-        Classes of equal width, from 0 to half the largest distance.
+        Classes of equal width, from 0 to the largest distance in time, or half of it in space.
     kind
         Residuals at the conditional modes: "normalized" (Pearson residuals; white where they
         vary together and the model holds), "pearson", "deviance" or "response".
@@ -145,9 +145,9 @@ def variogram(
     --------
     >>> import henderson as hd
     >>> model = hd.fit("Reaction ~ Days + (Days | Subject)", hd.datasets.load("sleepstudy"))
-    >>> table = model.variogram("Days", by="Subject", bins=4)
+    >>> table = model.variogram("Days", by="Subject", bins=9)
     >>> table["pairs"].tolist()
-    [162, 144, 126, 108]
+    [162, 144, 126, 108, 90, 72, 54, 36, 18]
     """
     estimates = estimates_of(model)
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
@@ -164,7 +164,7 @@ def variogram(
             "No two rows of a group are at different places. Give x= and y= that differ, or "
             "leave by= out."
         )
-    reach = 0.5 * farthest
+    reach = farthest if y is None else 0.5 * farthest
     sums = np.zeros((3, bins))  # pairs, distances, squared differences
     for distance, squares in _pairs(places, series, e):
         near = (distance > 0.0) & (distance <= reach)
