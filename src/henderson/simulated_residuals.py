@@ -170,9 +170,9 @@ def simulate_residuals(
     Notes
     -----
     Binomial responses are compared as numbers of successes. Without conditioning, residuals of
-    one level of a random factor are correlated: p-values of uniformity and quartiles then come
-    from draws, which are so, too. Draws are taken one at a time; kept are a byte for each row
-    and draw where rows are correlated, and all of them up to 500 rows.
+    one level of a random factor are correlated: p-values of uniformity, quartiles and
+    autocorrelation then come from draws, which are so, too. Draws are taken one at a time; kept
+    are a byte for each row and draw where rows are correlated, and all of them up to 500 rows.
 
     Sources: Dunn & Smyth (1996), J. Comput. Graph. Stat. 5(3), 236–244; Smith (1985), J.
     Forecasting 4, 283–291.

@@ -103,6 +103,40 @@ def test_autocorrelation_in_time_and_space_is_found() -> None:
         tests.temporal_autocorrelation(smooth, [f"day {i}" for i in t])
 
 
+def autoregressive(seed: int, k: int, correlation: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    e = rng.normal(size=k)
+    for t in range(1, k):
+        e[t] = correlation * e[t - 1] + np.sqrt(1.0 - correlation**2) * e[t]
+    return e
+
+
+def test_autocorrelation_that_the_model_has_is_no_evidence_against_it() -> None:
+    t = np.arange(80)
+    p = []
+    for seed in range(25):
+        data = {"y": autoregressive(seed, 80, 0.6), "t": t, "s": np.zeros(80)}
+        model = hd.fit("y ~ 1", data, residual="ar1(t | s)")
+        found = model.simulate_residuals(n=100, rng=seed)
+        p.append(found.temporal_autocorrelation("t").p_value)
+        if seed < 5:
+            p.append(found.spatial_autocorrelation("t", 0.0 * t).p_value)
+    assert np.mean(np.array(p) < 0.05) < 0.15
+    assert "in draws from the model" in found.temporal_autocorrelation("t").finding
+
+
+def test_autocorrelation_beside_random_effects_that_do_not_explain_it_is_found() -> None:
+    k = 96
+    t = np.arange(k)
+    effects = np.random.default_rng(2).normal(size=12)
+    months = {"y": autoregressive(1, k, 0.8) + effects[t % 12], "t": t, "month": t % 12}
+    model = hd.fit("y ~ 1 + (1 | month)", months)
+    assert np.any(model.G.toarray())  # rows are dependent by the model, but not in time
+    found = model.simulate_residuals(rng=1)
+    assert found.temporal_autocorrelation(t).p_value < 0.05
+    assert found.spatial_autocorrelation(t, 0.0 * t).p_value < 0.05
+
+
 @pytest.mark.parametrize("name", ["poisson", "gaussian"])
 def test_the_size_is_five_percent_where_the_model_is_known(name: str) -> None:
     rng, repeats = np.random.default_rng(4), 400

@@ -282,7 +282,10 @@ def temporal_autocorrelation(found: QuantileResiduals, time: str | ArrayLike) ->
 
         d = Σ (eₜ − eₜ₋₁)² / Σ eₜ²,   E d = 2,   e = r − mean(r)
 
-    By the normal approximation. Source: Durbin & Watson (1950), Biometrika 37, 409–428.
+    By the normal approximation. Where rows share random effects or their residuals vary
+    together, d is compared with that of draws from the model, which are correlated, too: what
+    is tested is whether the model has the correlation right. Source: Durbin & Watson (1950),
+    Biometrika 37, 409–428.
     """
     times = _per_residual(found, time, "time")
     n = times.size
@@ -292,14 +295,20 @@ def temporal_autocorrelation(found: QuantileResiduals, time: str | ArrayLike) ->
             "time= needs four different times or more, each only once. Where several rows "
             "share a time, add them up: simulate_residuals(by=...)."
         )
-    e = _centred(found)[order]
-    d = float(np.sum(np.diff(e) ** 2) / np.sum(e**2))
+
+    def durbin_watson(e: Matrix) -> Vector:
+        e = e[order] - e.mean(axis=0)
+        return np.sum(np.diff(e, axis=0) ** 2, axis=0) / np.sum(e**2, axis=0)
+
+    d = float(durbin_watson(found.values[:, None])[0])
+    text = f"Durbin-Watson of the residuals in time is {d:.3g}"
+    if found.places is not None:
+        return _against_draws("temporal autocorrelation", found, d, durbin_watson, text)
     total = 2.0 * (n - 1)  # trace of the differences' matrix; of its square below
     squares = 6.0 * n - 8.0
     variance = 2.0 * ((n - 1) * squares - total**2) / ((n - 1) ** 2 * (n + 1))
     p = 2.0 * float(ndtr(-abs(d - 2.0) / np.sqrt(variance)))
-    text = f"Durbin-Watson of the residuals in time is {d:.3g}, 2 without autocorrelation"
-    return ResidualTest("temporal autocorrelation", d, p, text)
+    return ResidualTest("temporal autocorrelation", d, p, f"{text}, 2 without autocorrelation")
 
 
 def spatial_autocorrelation(
@@ -309,11 +318,12 @@ def spatial_autocorrelation(
 
         I = Σᵢⱼ wᵢⱼ eᵢ eⱼ / Σ eᵢ²,   E I = −1 / (n − 1)
 
-    By the normal approximation, with the variance under permutation. Takes time O(n²), memory
-    O(n). Source: Cliff & Ord (1981), Spatial Processes, chapter 2.
+    By the normal approximation, with the variance under permutation; against draws from the
+    model as in `temporal_autocorrelation` where rows are dependent by it. Takes time O(n²),
+    memory O(n). Source: Cliff & Ord (1981), Spatial Processes, chapter 2.
     """
     places = np.column_stack([_per_residual(found, x, "x"), _per_residual(found, y, "y")])
-    n, e = len(places), _centred(found)
+    n = len(places)
     if n < 4 or len(np.unique(places, axis=0)) < n:
         raise DataError(
             "x= and y= need four different places or more, each only once. Where several rows "
@@ -322,24 +332,57 @@ def spatial_autocorrelation(
     size = max(1, _BLOCK // n)
     blocks = [slice(start, start + size) for start in range(0, n, size)]
     row_sum = np.concatenate([_closeness(places, rows).sum(axis=1) for rows in blocks])
-    product, s1, column_sum = 0.0, 0.0, np.zeros(n)
+
+    def moran(e: Matrix) -> Vector:
+        e, product = e - e.mean(axis=0), np.zeros(e.shape[1])
+        for rows in blocks:
+            weighted = _closeness(places, rows) @ e / row_sum[rows, None]
+            product += np.sum(e[rows] * weighted, axis=0)
+        return product / np.sum(e**2, axis=0)
+
+    statistic = float(moran(found.values[:, None])[0])
+    text = f"Moran's I of the residuals in space is {statistic:.3g}"
+    if found.places is not None:
+        return _against_draws("spatial autocorrelation", found, statistic, moran, text)
+    s1, column_sum = 0.0, np.zeros(n)
     for rows in blocks:
         near = _closeness(places, rows)
         w = near / row_sum[rows, None]
-        product += float(e[rows] @ (w @ e))
         s1 += 0.5 * float(np.sum((w + near / row_sum) ** 2))
         column_sum += w.sum(axis=0)
     s2 = float(np.sum((1.0 + column_sum) ** 2))
-    squares = float(e @ e)
-    kurtosis = n * float(np.sum(e**4)) / squares**2
+    e = found.values - found.values.mean()
+    kurtosis = n * float(np.sum(e**4)) / float(e @ e) ** 2
     mean = -1.0 / (n - 1)
     second = n * ((n**2 - 3 * n + 3) * s1 - n * s2 + 3 * n**2)
     second -= kurtosis * (n * (n - 1) * s1 - 2 * n * s2 + 6 * n**2)
     variance = second / ((n - 1) * (n - 2) * (n - 3) * n**2) - mean**2
-    moran = product / squares
-    p = 2.0 * float(ndtr(-abs(moran - mean) / np.sqrt(variance)))
-    text = f"Moran's I of the residuals in space is {moran:.3g}, expected {mean:.3g}"
-    return ResidualTest("spatial autocorrelation", moran, p, text)
+    p = 2.0 * float(ndtr(-abs(statistic - mean) / np.sqrt(variance)))
+    text = f"{text}, expected {mean:.3g}"
+    return ResidualTest("spatial autocorrelation", statistic, p, text)
+
+
+def _against_draws(
+    name: str,
+    found: QuantileResiduals,
+    of_residuals: float,
+    statistic: Callable[[Matrix], Vector],
+    text: str,
+) -> ResidualTest:
+    """The two-sided rank of a statistic of columns (n, m) among those of draws, by places."""
+    assert found.places is not None
+    own = np.minimum(found.values * PLACES, PLACES - 1.0).astype(np.uint8)
+    columns = np.column_stack([own, found.places])
+    size = max(1, _BLOCK // len(own))
+    values = np.concatenate(
+        [
+            statistic(columns[:, at : at + size].astype(np.float64))
+            for at in range(0, columns.shape[1], size)
+        ]
+    )
+    p = _rank_p(values[0], values[1:], "two-sided")
+    text = f"{text}, in draws from the model {float(np.mean(values[1:])):.3g}"
+    return ResidualTest(name, of_residuals, p, text, 2.0 / (values.size - 1))
 
 
 def ranks(values: Vector) -> Vector:
@@ -419,10 +462,6 @@ def _exact_kolmogorov(D: float, n: int) -> float:
     H /= np.exp(gammaln(np.maximum(i - j + 1, 0) + 1.0))
     power = np.linalg.matrix_power(H / n, n)[k - 1, k - 1]  # over n: entries stay in range
     return float(np.clip(1.0 - power * np.exp(gammaln(n + 1.0)), 0.0, 1.0))
-
-
-def _centred(found: QuantileResiduals) -> Vector:
-    return found.values - np.mean(found.values)
 
 
 def _per_residual(found: QuantileResiduals, given: str | ArrayLike, name: str) -> Vector:
