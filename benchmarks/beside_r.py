@@ -18,7 +18,7 @@ import pandas as pd
 from benchmarks.peers import ONE_THREAD
 
 RESULTS = Path(__file__).parent / "results"
-PATIENCE = 900.0  # seconds that a fit in R is waited for
+PATIENCE = 300.0  # seconds that a fit in R is waited for
 
 
 @dataclass(frozen=True, slots=True)
