@@ -269,6 +269,10 @@ def test_means_of_a_transformed_response_come_back_as_in_emmeans() -> None:
     assert_allclose(roots["estimate"], [102.83319523, 108.50571179, 95.50811815], rtol=1e-6)
     assert_allclose(roots["std_error"], [7.57436523, 7.78047081, 7.29961108], rtol=1e-5)
     assert "On the sqrt scale of yield." in repr(model.emmeans("Variety"))
+    tens = hd.fit("log10(yield) ~ Variety + (1 | Block)", hd.datasets.load("oats"))
+    assert "On the scale of log10(yield), from" in repr(
+        tens.emmeans("Variety", scale="response")
+    )
     with pytest.raises(ModelError, match=r"sqrt\(yield\) transformed back has medians"):
         model.emmeans("Variety", scale="response", random="integrate")
     assert model.plot_effects("nf").axes[0].get_ylabel().startswith("Median yield")

@@ -44,7 +44,7 @@ from henderson.marginal_means.response_rows import response_rows
 from henderson.marginal_means.response_scale import random_variance
 from henderson.marginal_means.specs import Names, wanted
 from henderson.marginal_means.text_table import text_table
-from henderson.marginal_means.transformed_response import Transformation
+from henderson.marginal_means.transformed_response import Transformation, left_transformed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -358,6 +358,8 @@ class MarginalMeans:
                 yield f"On the {link} scale of {of}."
         elif rows.scale == "response" and rows.estimates.family.observes_categories:
             yield "Expected categories, of which the first is 1."
+        elif rows.scale == "response" and (made := left_transformed(rows.estimates)):
+            yield f"On the scale of {made}, from which there is no way back here."
         yield f"Degrees of freedom: {rows.reference.name}. Confidence level: {rows.level:g}."
 
 

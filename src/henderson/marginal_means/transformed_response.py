@@ -7,7 +7,13 @@ symmetric around 0, the median of y; for the logarithm the geometric mean.
 from dataclasses import dataclass
 
 from henderson.estimation.estimates import Estimates
-from henderson.formula.syntax_tree import Call, deparse, parse_expression, strip_parentheses
+from henderson.formula.syntax_tree import (
+    Call,
+    Name,
+    deparse,
+    parse_expression,
+    strip_parentheses,
+)
 from henderson.links import Link, link_named
 
 _INVERTED = ("log", "sqrt")
@@ -37,3 +43,12 @@ class Transformation:
         if node.function not in _INVERTED:
             return None
         return cls(link_named(node.function), deparse(node.arguments[0]))
+
+
+def left_transformed(estimates: Estimates) -> str | None:
+    """A response that the formula computes in a way that is not inverted, as it has it."""
+    response = estimates.specification.formula.response
+    if response is None or response.kind != "plain":
+        return None
+    node = strip_parentheses(parse_expression(response.expressions[0]))
+    return None if isinstance(node, Name) else deparse(node)
