@@ -151,8 +151,8 @@ def _search(estimates: Estimates) -> Iterator[Finding]:
         if boundary.startswith("the variance of"):
             advice += (
                 " The data show no such variation; keep the term if the design has it, or "
+                'leave it out. A prior keeps it from 0: priors={"sd": "gamma(2, 0)"}.'
             )
-            advice += 'leave it out. A prior keeps it from 0: priors={"sd": "gamma(2, 0)"}.'
         else:
             advice += " A simpler term or family says the same with fewer parameters."
         yield Finding("boundary", "note", f"{boundary}.", advice)

@@ -74,14 +74,14 @@ def uniformity(found: QuantileResiduals) -> ResidualTest:
     n = x.size
     steps = np.arange(n + 1) / n
     D = float(max(np.max(steps[1:] - x), np.max(x - steps[:-1])))
-    exact = n < 100 and np.all(np.diff(x) > 0.0)
-    p = _exact_kolmogorov(D, n) if exact else float(kolmogorov(np.sqrt(n) * D))
     text = f"Residuals are at most {D:.3g} from uniform"
     if found.places is not None:
         share = _below(found, _BOUNDS).mean(axis=0)
         distance = float(np.max(np.abs(share - np.array(_BOUNDS))))
         p, finest = _among_draws(found, distance, _from_uniform)
         return ResidualTest("uniformity", D, p, text, finest)
+    exact = n < 100 and np.all(np.diff(x) > 0.0)
+    p = _exact_kolmogorov(D, n) if exact else float(kolmogorov(np.sqrt(n) * D))
     return ResidualTest("uniformity", D, p, text)
 
 
@@ -245,7 +245,7 @@ def _among_draws(
     """The share of draws with a statistic as large as that of y, and the smallest above 0."""
     places = () if found.places is None else found.places.T
     of_draws = [statistic(np.ascontiguousarray(place)) for place in places]
-    return float(np.mean(np.array(of_draws) >= of_y)), 1.0 / len(of_draws)
+    return _rank_p(of_y, np.array(of_draws), "greater"), 1.0 / len(of_draws)
 
 
 def _below(found: QuantileResiduals, levels: Sequence[float]) -> NDArray[np.float64]:

@@ -349,11 +349,10 @@ def _start(
         concave(r.density(r.fixed(gamma), 2), finder.n_predictors) for r in finder.rows
     ]
     equations.cross_products(finder.weights(densities))
-    scores = [s[:, :, 0] for s in equations.by_term(finder.score([d.d1 for d in densities]))]
-    moments = Moments.of(equations, scores)
     smallest = smallest_factors(equations.cross_product_blocks())
     if near is None:
-        near = moments.covariances(1.0)
+        scores = equations.by_term(finder.score([d.d1 for d in densities]))
+        near = Moments.of(equations, [s[:, :, 0] for s in scores]).covariances(1.0)
     else:  # away from the boundary, where the likelihood is even
         near = [G + np.diag((1e5 * low) ** 2) for G, low in zip(near, smallest, strict=True)]
     theta = parameters.parameters_near(near)

@@ -65,12 +65,13 @@ def fit_design(
             location_terms=len(design.predictors[0].random),
             max_evaluations=control.max_evaluations,
         )
-        if start is not None or not design.family.other_starts(design.response):
+        starts = () if start is not None else design.family.other_starts(design.response)
+        if not starts:
             return first
         nodes = specification.quadrature
         analysis = LaplaceAnalysis.of(design, nodes, control)
         fit_from = partial(_fit_from, design, restricted, nodes, analysis)
-        return highest_of_starts(first, design, fit_from, control)
+        return highest_of_starts(first, starts, design, fit_from, control)
 
 
 def _fit_from(

@@ -282,7 +282,7 @@ def _held(terms: range, factor: float) -> SearchRoutine:
     def search(likelihood: Likelihood, start: Vector, limits: SearchLimits) -> Search:
         parameters = likelihood.parameters
         psi = best_start(likelihood, start) if factor == 1.0 else start
-        psi = _scaled(parameters, psi, factor, terms)
+        psi = parameters.scaled(psi, factor, terms)
         moving = np.ones(len(psi), dtype=bool)
         for term in terms:
             moving[parameters.slices[term]] = False
@@ -310,17 +310,6 @@ def _filled(psi: Vector, moving: np.ndarray, part: Vector) -> Vector:
     return out
 
 
-def _scaled(
-    parameters: CovarianceParameters, psi: Vector, factor: float, terms: range
-) -> Vector:
-    """ψ with the standard deviations of some terms times a factor."""
-    out = psi.copy()
-    for term in terms:
-        at, k = parameters.slices[term], parameters.k[term]
-        out[at] = parameters.structures[term].scaled(psi[at], k, factor)
-    return out
-
-
 def _in_short_steps(likelihood: Likelihood, start: Vector, limits: SearchLimits) -> Search:
     psi = repivot(likelihood, start)
     budget = limits.at_most(_MOST_EVALUATIONS)
@@ -335,8 +324,7 @@ def _from(change: Callable[[Likelihood, Vector], Vector]) -> SearchRoutine:
 
 
 def _smaller(likelihood: Likelihood, start: Vector) -> Vector:
-    parameters = likelihood.parameters
-    return _scaled(parameters, start, _SMALLER, range(len(parameters.k)))
+    return likelihood.parameters.scaled(start, _SMALLER)
 
 
 def _uncorrelated(likelihood: Likelihood, start: Vector) -> Vector:

@@ -5,7 +5,7 @@ that are held while the model without random effects is fitted, and free from th
 each, a rough search; only one that ends higher than what is known is done again to the end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,13 +26,16 @@ FitFrom = Callable[[Mapping[str, float], FitControl], FitResult]
 
 
 def highest_of_starts(
-    first: FitResult, design: ModelDesign, fit_from: FitFrom, control: FitControl
+    first: FitResult,
+    starts: Sequence[Mapping[str, float]],
+    design: ModelDesign,
+    fit_from: FitFrom,
+    control: FitControl,
 ) -> FitResult:
-    """`first`, or the highest maximum that is found from the other starts of the family.
+    """`first`, or the highest maximum that is found from other starts, those of the family.
 
     Where the first is no maximum, any that is one.
     """
-    starts = design.family.other_starts(design.response)
     rough = replace(
         control,
         hessian="model",

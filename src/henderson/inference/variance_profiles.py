@@ -428,7 +428,7 @@ class _LinearModel:
             if which.pair:
                 start = self._moved(known[nearest], which, value)
             else:
-                start = self._scaled(known[nearest], nearest / value)
+                start = self.likelihood.parameters.scaled(known[nearest], nearest / value)
             search = minimize(
                 lambda theta: self._evaluate(theta, which, value / self.unit),
                 start,
@@ -438,17 +438,6 @@ class _LinearModel:
             return search.evaluation.value - self.least
 
         return lost
-
-    def _scaled(self, theta: Vector, c: float) -> Vector:
-        """θ of the covariances times c²: the same ones beside another σ."""
-        parameters = self.likelihood.parameters
-        pieces = [
-            structure.scaled(theta[at], k, c)
-            for structure, k, at in zip(
-                parameters.structures, parameters.k, parameters.slices, strict=True
-            )
-        ]
-        return np.concatenate(pieces) if pieces else theta
 
     def _moved(self, theta: Vector, which: _Parameter, value: float) -> Vector:
         """θ whose own standard deviation is `value` at σ = σ̂."""

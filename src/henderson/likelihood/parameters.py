@@ -1,6 +1,6 @@
 """The covariance parameters θ of all random terms, and the templates T(θ) they make."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,6 +86,17 @@ class CovarianceParameters:
     def covariances(self, theta: Vector) -> Sequence[Matrix]:
         """G = TTᵀ of each term, (k, k)."""
         return [T @ T.T for T in self.factors(theta)]
+
+    def scaled(self, theta: Vector, c: float, terms: Iterable[int] | None = None) -> Vector:
+        """θ with the standard deviations of all terms, or of some, times c.
+
+        Other parameters may follow θ, and stay.
+        """
+        out = theta.copy()
+        for t in range(len(self.k)) if terms is None else terms:
+            at = self.slices[t]
+            out[at] = self.structures[t].scaled(theta[at], self.k[t], c)
+        return out
 
     def pivoted(self, theta: Vector, smallest: Sequence[Vector]) -> "CovarianceParameters":
         """Parameters of the same covariances that behave better near θ; itself if these do."""

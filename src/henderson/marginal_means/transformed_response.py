@@ -10,6 +10,7 @@ from henderson.estimation.estimates import Estimates
 from henderson.formula.syntax_tree import (
     Call,
     Name,
+    Node,
     deparse,
     parse_expression,
     strip_parentheses,
@@ -29,15 +30,10 @@ class Transformation:
     @classmethod
     def of_response(cls, estimates: Estimates) -> "Transformation | None":
         """Of a response that is log(...) or sqrt(...) in a model with the identity link."""
-        response = estimates.specification.formula.response
-        if (
-            response is None
-            or response.kind != "plain"
-            or estimates.family.link.name != "identity"
-            or estimates.family.observes_categories
-        ):
+        family = estimates.family
+        if family.link.name != "identity" or family.observes_categories:
             return None
-        node = strip_parentheses(parse_expression(response.expressions[0]))
+        node = _response(estimates)
         if not isinstance(node, Call) or len(node.arguments) != 1:
             return None
         if node.function not in _INVERTED:
@@ -47,8 +43,13 @@ class Transformation:
 
 def left_transformed(estimates: Estimates) -> str | None:
     """A response that the formula computes in a way that is not inverted, as it has it."""
+    node = _response(estimates)
+    return None if node is None or isinstance(node, Name) else deparse(node)
+
+
+def _response(estimates: Estimates) -> Node | None:
+    """The response as the formula has it, where it is one expression."""
     response = estimates.specification.formula.response
     if response is None or response.kind != "plain":
         return None
-    node = strip_parentheses(parse_expression(response.expressions[0]))
-    return None if isinstance(node, Name) else deparse(node)
+    return strip_parentheses(parse_expression(response.expressions[0]))
