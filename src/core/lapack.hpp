@@ -7,12 +7,17 @@ namespace henderson::lapack {
 using Potrf = void(char*, int*, double*, int*, int*);
 using Potri = void(char*, int*, double*, int*, int*);
 using Trsm = void(char*, char*, char*, char*, int*, int*, double*, double*, int*, double*, int*);
+using Syrk = void(char*, char*, int*, int*, double*, double*, int*, double*, double*, int*);
+using Symm = void(char*, char*, int*, int*, double*, double*, int*, double*, int*, double*, double*,
+                  int*);
 using Gemm = void(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*,
                   double*, int*);
 
 extern Potrf* dpotrf;
 extern Potri* dpotri;
 extern Trsm* dtrsm;
+extern Syrk* dsyrk;
+extern Symm* dsymm;
 extern Gemm* dgemm;
 
 // Called once, with the capsules of scipy.linalg.cython_blas and cython_lapack.

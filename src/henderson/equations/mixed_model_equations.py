@@ -28,6 +28,8 @@ _core.load_lapack(
         "dpotrf": cython_lapack.__pyx_capi__["dpotrf"],
         "dpotri": cython_lapack.__pyx_capi__["dpotri"],
         "dtrsm": cython_blas.__pyx_capi__["dtrsm"],
+        "dsyrk": cython_blas.__pyx_capi__["dsyrk"],
+        "dsymm": cython_blas.__pyx_capi__["dsymm"],
         "dgemm": cython_blas.__pyx_capi__["dgemm"],
     }
 )
