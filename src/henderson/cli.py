@@ -24,8 +24,8 @@ from henderson.estimation import FitControl
 from henderson.fitted_model import FittedModel
 from henderson.fitting import fit
 from henderson.optional import need
-from henderson.prediction import NativeTable
 from henderson.report.machine_readable import machine_readable
+from henderson.tables import NativeTable
 
 MISSING = ["", "NA", "NaN", "nan"]
 SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}

@@ -37,3 +37,10 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """'Did you mean "x"? ' for the nearest known name, or an empty string."""
     close = get_close_matches(name, known, n=1)
     return f"Did you mean {close[0]!r}? " if close else ""
+
+
+def check_choice(name: str, given: object, known: tuple[object, ...]) -> None:
+    """Refuse an option that does not exist."""
+    if given not in known:
+        listed = ", ".join(map(repr, known))
+        raise ModelError(f"There is no {name}={given!r}. Choose one of {listed}.")

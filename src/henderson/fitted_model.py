@@ -42,12 +42,11 @@ from henderson.inference import (
     variance_intervals,
     wald_test,
 )
-from henderson.inference.linear_functions import DegreesOfFreedom
-from henderson.inference.progress import Progress
-from henderson.inference.sandwich import Kind as RobustKind
-from henderson.inference.score_sandwich import ScoreCovariance
-from henderson.inference.simulated_power import Extend, Test
-from henderson.inference.term_hypotheses import Convention, Type
+from henderson.inference.ddf.methods import DegreesOfFreedom
+from henderson.inference.power.simulated_power import Extend, Test
+from henderson.inference.robust.sandwich import Kind as RobustKind
+from henderson.inference.robust.score_sandwich import ScoreCovariance
+from henderson.inference.tests.term_hypotheses import Convention, Type
 from henderson.marginal_means import MarginalMeans, emmeans, joint_tests
 from henderson.marginal_means.averaging import Weights
 from henderson.marginal_means.mean_rows import Scale
@@ -67,15 +66,8 @@ from henderson.plots import (
 )
 from henderson.plots.design_diagram import plot_design
 from henderson.plots.steps import cascade, plot_cascade
-from henderson.prediction import (
-    Interval,
-    Kind,
-    NativeTable,
-    ResidualKind,
-    fitted,
-    predict,
-    residuals,
-)
+from henderson.prediction import Interval, Kind, ResidualKind, fitted, predict, residuals
+from henderson.refits.progress import Progress
 from henderson.report import criteria, tables
 from henderson.report.named_matrix import NamedMatrix
 from henderson.report.summary import Summary, summarize
@@ -83,6 +75,7 @@ from henderson.report.tidy_tables import Effects, augment, glance, tidy
 from henderson.report.writing import write_report
 from henderson.simulated_residuals import SimulatedResiduals, simulate_residuals
 from henderson.simulation import simulate
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -221,7 +214,7 @@ class FittedModel:
         level: float = 0.95,
         variances: bool = False,
     ) -> NativeTable:
-        """Wald intervals of variance parameters; see `inference.variance_intervals`."""
+        """Wald intervals of variances; see `inference.intervals.variance_intervals`."""
         return variance_intervals(self.estimates, parameters, level=level, variances=variances)
 
     def emmeans(
@@ -597,7 +590,7 @@ class FittedModel:
     @property
     def R(self) -> dia_array | csr_array:  # noqa: N802
         """Covariance of the response given the random effects, (n, n), diagonal."""
-        return matrices.residual_covariance(self.estimates)
+        return matrices.error_covariance(self.estimates)
 
     @property
     def V(self) -> Matrix:  # noqa: N802

@@ -13,8 +13,8 @@ from henderson.families import Family, Hurdle, Truncated, family_named
 from henderson.families.registry import zero_inflated
 from henderson.fitted_model import FittedModel
 from henderson.formula import (
+    ErrorTerm,
     Formula,
-    ResidualTerm,
     parse_formula,
     parse_one_sided,
     parse_residual,
@@ -262,7 +262,7 @@ def _with_zeros(family: Family) -> Family:
     return Hurdle(family) if isinstance(family, Truncated) else zero_inflated(family)
 
 
-def _residual(text: str, family: Family) -> ResidualTerm:
+def _residual(text: str, family: Family) -> ErrorTerm:
     if not isinstance(text, str):
         raise ModelError(
             f'residual must be text, not {text!r}. For example residual="us(visit | subject)".'

@@ -14,10 +14,10 @@ from henderson.estimation.estimates import Estimates
 from henderson.families import Family
 from henderson.fitting import specified
 from henderson.inference import Power, power
-from henderson.inference.progress import Progress
-from henderson.inference.simulated_power import Extend, Test
-from henderson.inference.stated_estimates import stated_estimates
+from henderson.inference.power.simulated_power import Extend, Test
+from henderson.inference.power.stated_estimates import stated_estimates
 from henderson.links import Link
+from henderson.refits.progress import Progress
 from henderson.simulation import simulate
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from henderson.arrays import Matrix, Vector
 from henderson.design import NewRandom, RandomDesign, new_design
@@ -15,18 +14,19 @@ from henderson.design.columns import open_table
 from henderson.design.evaluation import columns_used
 from henderson.design.model_frame import PerRow
 from henderson.design.new_data import new_positions
-from henderson.errors import DataError, ModelError
-from henderson.estimation.estimates import Estimates, ResidualEstimates
-from henderson.estimation.matrices import residual_whitening, row_precisions
+from henderson.errors import DataError, ModelError, check_choice
+from henderson.estimation.estimates import ErrorEstimates, Estimates
+from henderson.estimation.matrices import error_whitening, row_precisions
 from henderson.estimation.prediction_error import prediction_variance
 from henderson.estimation.unobserved_effects import between
 from henderson.families import Response
 from henderson.formula.syntax_tree import parse_expression
+from henderson.quantiles import normal_quantile
+from henderson.tables import NativeTable
 
 Kind = Literal["response", "link", "probabilities"]
 Interval = Literal["confidence", "prediction"]
 ResidualKind = Literal["response", "pearson", "deviance", "normalized"]
-NativeTable: TypeAlias = Any  # a table of the user's own kind
 
 NODES = np.linspace(-4.0, 4.0, 41)  # of η, in standard errors around its prediction
 NO_LEVEL = "\0 no level"
@@ -179,9 +179,9 @@ def residuals(estimates: Estimates, *, kind: ResidualKind = "response") -> Vecto
     raw = family.observed(response) - family.mean(eta)
     if kind == "response":
         return raw
-    if kind == "normalized" and estimates.residual is not None:
+    if kind == "normalized" and estimates.errors is not None:
         scaled = raw * np.sqrt(row_precisions(estimates))
-        return residual_whitening(estimates).white(scaled[:, None])[:, 0]
+        return error_whitening(estimates).white(scaled[:, None])[:, 0]
     if kind in {"pearson", "normalized"}:
         return raw * np.sqrt(response.weight / family.variance(eta, response.size))
     return np.sign(raw) * np.sqrt(response.weight * family.unit_deviance(response, eta))
@@ -277,23 +277,6 @@ def all_predictors(estimates: Estimates) -> Matrix:
     return np.column_stack([each.eta for each in estimates.predictors.values()])
 
 
-def normal_quantile(level: float) -> float:
-    """z with P(−z < Z < z) = `level` for a standard normal Z; refuses levels outside (0, 1)."""
-    if not 0.0 < level < 1.0:
-        raise ModelError(
-            f"level={level!r} is not a confidence level. Give a number between 0 and 1, "
-            "such as level=0.95."
-        )
-    return float(ndtri(0.5 + level / 2.0))
-
-
-def check_choice(name: str, given: object, known: tuple[object, ...]) -> None:
-    """Refuse an option that does not exist."""
-    if given not in known:
-        listed = ", ".join(map(repr, known))
-        raise ModelError(f"There is no {name}={given!r}. Choose one of {listed}.")
-
-
 def _confidence_table(
     estimates: Estimates, eta: Vector, se: Vector, z: float, kind: Kind
 ) -> NativeTable:
@@ -348,7 +331,7 @@ def _mean(estimates: Estimates, eta: Vector, new: NativeTable | None) -> Vector:
     return estimates.family.mean(np.column_stack([eta, *others]))
 
 
-def _residual_log_sd(residual: ResidualEstimates, new: NativeTable) -> Vector | float:
+def _error_log_sd(residual: ErrorEstimates, new: NativeTable) -> Vector | float:
     """The logarithm of the residual standard deviations at new rows, (m,), or one for all."""
     variances = np.array([np.diag(matrix) for matrix in residual.covariances])
     if np.ptp(variances) <= 1e-9 * variances[0, 0]:
@@ -461,10 +444,10 @@ def _other_predictors(estimates: Estimates, new: NativeTable | None, m: int) -> 
             continue
         if new is None:
             etas.append(predictor.eta)
-        elif estimates.residual is not None:
+        elif estimates.errors is not None:
             rows = rows_at(estimates, new, name=name)
             added = linear_predictor(estimates, name, rows)
-            etas.append(added + _residual_log_sd(estimates.residual, new))
+            etas.append(added + _error_log_sd(estimates.errors, new))
         elif predictor.fixed.names == ("(Intercept)",) and not predictor.terms:
             etas.append(np.full(m, predictor.beta[0]))
         else:

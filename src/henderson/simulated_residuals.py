@@ -14,9 +14,9 @@ from henderson.diagnostics.quantile_residuals import Condition
 from henderson.diagnostics.residual_tests import Alternative
 from henderson.drawing.style import new_axes
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.plots import residual_plots
-from henderson.prediction import NativeTable
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

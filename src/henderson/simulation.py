@@ -6,13 +6,13 @@ from typing import Literal, Self
 import numpy as np
 
 from henderson.arrays import Matrix, Vector
-from henderson.errors import ModelError
+from henderson.errors import ModelError, check_choice
 from henderson.estimation.estimates import Estimates, PredictorEstimates
-from henderson.estimation.matrices import residual_whitening, row_precisions
+from henderson.estimation.matrices import error_whitening, row_precisions
 from henderson.estimation.term_matrices import lower_factor
 from henderson.families import Response
-from henderson.likelihood.residual_blocks import Whitening
-from henderson.prediction import all_predictors, check_choice, effects_at
+from henderson.likelihood.error_blocks import Whitening
+from henderson.prediction import all_predictors, effects_at
 
 
 def simulate(
@@ -76,7 +76,7 @@ class ResponseDraws:
         return cls(
             estimates,
             all_predictors(estimates),
-            None if estimates.residual is None else residual_whitening(estimates),
+            None if estimates.errors is None else error_whitening(estimates),
         )
 
     def draw(

@@ -11,10 +11,10 @@ import henderson as hd
 from henderson.arrays import Matrix, Vector
 from henderson.covariance import RESIDUAL_STRUCTURES
 from henderson.equations import RandomTermMatrix
-from henderson.inference.independent_blocks import kenward_roger, satterthwaite
+from henderson.inference.ddf.independent_blocks import kenward_roger, satterthwaite
+from henderson.likelihood.correlated_errors import CorrelatedErrorsLikelihood
+from henderson.likelihood.error_blocks import ErrorBlocks
 from henderson.likelihood.parameters import CovarianceParameters
-from henderson.likelihood.residual_blocks import ResidualBlocks
-from henderson.likelihood.structured_residuals import StructuredLikelihood
 
 STRUCTURES = sorted(RESIDUAL_STRUCTURES)
 K = 4
@@ -25,7 +25,7 @@ TIMES = np.array([0.0, 1.0, 2.5, 4.0])
 class Small:
     """A small unbalanced model with its likelihood, blocked and dense."""
 
-    likelihood: StructuredLikelihood
+    likelihood: CorrelatedErrorsLikelihood
     theta: Vector
     subject: np.ndarray
     position: np.ndarray
@@ -84,10 +84,10 @@ class Small:
         )
         weight = rng.uniform(0.5, 2.0, n) if weighted else np.ones(n)
         D = rng.standard_normal((n, scales))
-        likelihood = StructuredLikelihood(
+        likelihood = CorrelatedErrorsLikelihood(
             random,
             parameters,
-            ResidualBlocks.of(subject, position, group, K),
+            ErrorBlocks.of(subject, position, group, K),
             X,
             y,
             weight if weighted else None,
@@ -306,11 +306,11 @@ def test_satterthwaites_derivatives_are_those_of_the_covariance(
 
 def _moved(estimates: object) -> list[Matrix]:
     """∂Φ/∂θ by differences of V written out."""
-    from henderson.inference.refitting import design_of  # noqa: PLC0415
+    from henderson.refits.refitting import design_of  # noqa: PLC0415
 
     design = design_of(estimates)  # type: ignore[arg-type]
     parameters = design.covariance_parameters()
-    residual = estimates.residual  # type: ignore[attr-defined]
+    residual = estimates.errors  # type: ignore[attr-defined]
     terms = estimates.location.terms  # type: ignore[attr-defined]
     spread = estimates.predictors["dispersion"]  # type: ignore[attr-defined]
     theta = np.concatenate([spread.beta, *(t.theta for t in terms), *residual.thetas])
@@ -336,8 +336,8 @@ def _moved(estimates: object) -> list[Matrix]:
 def test_kenward_and_rogers_sums_are_those_of_dense_matrices() -> None:
     model = hd.fit("y ~ visit + arm", repeated(), residual="us(visit | subject)")
     found, estimates = kenward_roger(model.estimates), model.estimates
-    assert estimates.residual is not None
-    d, V, X = estimates.residual.design, model.V, model.X
+    assert estimates.errors is not None
+    d, V, X = estimates.errors.design, model.V, model.X
     same = d.subject[:, None] == d.subject[None, :]
     inverse = np.linalg.inv(V)
     Phi = np.linalg.inv(X.T @ inverse @ X)

@@ -107,7 +107,7 @@ def estimated(estimates: Estimates) -> dict[str, tuple[float, float]]:
         for coefficient, value in zip(predictor.fixed.names, predictor.beta, strict=True):
             out[f"{name}: {coefficient}"] = (float(value), float(errors[place]))
             place += 1
-    linear = estimates.residual is None and estimates.family.is_quadratic
+    linear = estimates.errors is None and estimates.family.is_quadratic
     for name, predictor in estimates.predictors.items():
         for term in predictor.terms:
             T = term.structure.factor(term.theta, len(term.covariance))
@@ -115,9 +115,9 @@ def estimated(estimates: Estimates) -> dict[str, tuple[float, float]]:
             size = slice(place, place + len(term.theta))
             out |= _entries(estimates, name, term.covariance, T, dT, size, linear=linear)
             place = size.stop
-    if estimates.residual is not None:
-        (structure,), (R,) = estimates.residual.structures, estimates.residual.covariances
-        (theta,) = estimates.residual.thetas
+    if estimates.errors is not None:
+        (structure,), (R,) = estimates.errors.structures, estimates.errors.covariances
+        (theta,) = estimates.errors.thetas
         T, dT = structure.factor(theta, len(R)), structure.factor_derivatives(theta, len(R))
         out |= _entries(
             estimates, "location", R, T, dT, slice(place, place + len(theta)), linear=False

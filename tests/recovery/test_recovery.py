@@ -93,8 +93,8 @@ def test_estimates_have_the_names_of_the_truth() -> None:
     scenario = SCENARIOS["residual us()"]()
     model = scenario.fit(np.random.default_rng(0))
     assert set(scenario.truth) <= set(estimated(model.estimates))
-    assert model.estimates.residual is not None
-    R = model.estimates.residual.covariances[0]
+    assert model.estimates.errors is not None
+    R = model.estimates.errors.covariances[0]
     sd = estimated(model.estimates)["location: sd 1"][0]
     assert sd == pytest.approx(covariance_entries("", R)[": sd 1"])
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 import henderson as hd
 from henderson.estimation.estimates import Estimates
 from henderson.inference import joint_test, linear_estimates
-from henderson.inference.kenward_roger import KenwardRoger
+from henderson.inference.ddf.kenward_roger import KenwardRoger
 from tests.reference.compare import fit
 from tests.reference.corpus import cases
 from tests.reference.test_inference import EXPECTED, fitted

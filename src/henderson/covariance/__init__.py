@@ -6,7 +6,7 @@ from henderson.covariance.registry import (
     HOLD_A_CONSTANT,
     RESIDUAL_STRUCTURES,
     STRUCTURES,
-    residual_structure_named,
+    error_structure_named,
     structure_named,
 )
 from henderson.covariance.unstructured import Unstructured
@@ -19,6 +19,6 @@ __all__ = [
     "Diagonal",
     "HomogeneousDiagonal",
     "Unstructured",
-    "residual_structure_named",
+    "error_structure_named",
     "structure_named",
 ]

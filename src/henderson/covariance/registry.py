@@ -55,7 +55,7 @@ RESIDUAL_STRUCTURES: Mapping[str, CovarianceStructure] = MappingProxyType(
 HOLD_A_CONSTANT = frozenset({"us", "cs", "toep"})  # of these, plus a constant is one, too
 
 
-def residual_structure_named(keyword: str, text: str, start: int) -> CovarianceStructure:
+def error_structure_named(keyword: str, text: str, start: int) -> CovarianceStructure:
     """Look up what `residual=` asked for; `text` and `start` locate it for the message."""
     return _named(keyword, text, start, RESIDUAL_STRUCTURES, "structure of residuals")
 

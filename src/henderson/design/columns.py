@@ -71,12 +71,6 @@ def open_table(data: object) -> Table:
     return table
 
 
-def native_table(columns: Mapping[str, object], backend: nw.Implementation) -> Any:  # noqa: ANN401
-    """A table of the user's own kind from columns of equal length."""
-    given = {name: _plain(values) for name, values in columns.items()}
-    return nw.from_dict(given, backend=backend).to_native()  # pyright: ignore[reportArgumentType]
-
-
 def read_series(series: nw.Series, name: str) -> Variable:
     """A narwhals column as numbers (NaN where missing) or as a factor."""
     dtype = series.dtype
@@ -242,10 +236,4 @@ def _mixed(name: str, odd: object) -> DataError:
     return DataError(
         f"Column {name!r} mixes texts with other values such as {odd!r}. "
         "Convert it to one kind."
-    )
-
-
-def _plain(values: object) -> object:
-    return (
-        values.tolist() if isinstance(values, np.ndarray) and values.dtype == object else values
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from henderson.arrays import Vector
-from henderson.design.columns import Table, Variable, native_table, open_table, read_array
+from henderson.design.columns import Table, Variable, open_table, read_array
 from henderson.design.contrasts import contrasts_named
 from henderson.design.evaluation import Evaluator, Learned, columns_used
 from henderson.design.factors import Factor
@@ -22,6 +22,7 @@ from henderson.errors import DataError, FormulaError, ModelError, did_you_mean
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, parse_expression, quoted
 from henderson.formula.tokens import find_name
+from henderson.tables import native_table
 
 PerRow: TypeAlias = str | ArrayLike | None  # a column, an expression over columns, or values
 

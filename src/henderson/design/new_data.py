@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Codes, Matrix, Vector
 from henderson.design.columns import Table, Variable, open_table
+from henderson.design.error_design import ErrorDesign
 from henderson.design.evaluation import Columns, Evaluator, columns_used
 from henderson.design.factors import Factor, factorize
 from henderson.design.fixed_effects import FixedDesign
@@ -27,7 +28,6 @@ from henderson.design.model_matrix import (
     known_values,
 )
 from henderson.design.random_effects import Effects, RandomDesign, effect_columns, group_factors
-from henderson.design.residual_design import ResidualDesign
 from henderson.design.variable_functions import as_factor, evaluator
 from henderson.errors import DataError
 from henderson.formula import Formula
@@ -195,7 +195,7 @@ def _random(design: RandomDesign, variables: _Variables, between: Between | None
     return NewRandom(codes, *_spread_effects(effects, rows, n))
 
 
-def new_positions(design: ResidualDesign, data: object, *, same: bool) -> tuple[Codes, Codes]:
+def new_positions(design: ErrorDesign, data: object, *, same: bool) -> tuple[Codes, Codes]:
     """The group of subjects and the position of each row of new data, (m,) each.
 
     `same`: positions do not matter, and are 0.

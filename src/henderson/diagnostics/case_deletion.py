@@ -36,12 +36,12 @@ from henderson.design.rank import independent_columns
 from henderson.diagnostics.subject_deletion import marginal_updates
 from henderson.equations import MixedModelEquations
 from henderson.estimation.blas_threads import single_blas_thread
-from henderson.estimation.estimates import Estimates, PredictorEstimates, ResidualEstimates
+from henderson.estimation.estimates import ErrorEstimates, Estimates, PredictorEstimates
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.families import Response
-from henderson.inference.refitting import refit
 from henderson.likelihood.parameters import flat
+from henderson.refits.refitting import refit
 
 Rows = NDArray[np.int64]
 
@@ -127,7 +127,7 @@ class _Joint:
 def updated(estimates: Estimates, cases: Sequence[Rows] | None) -> Deletions:
     """Without each of the `cases`, variances at their estimates; None: each row is a case."""
     with single_blas_thread():
-        if estimates.residual is not None:
+        if estimates.errors is not None:
             beta, errors, h = marginal_updates(estimates, cases)
             summed = h if cases is None else np.array([h[rows].sum() for rows in cases])
             return Deletions(beta, errors, summed)
@@ -161,7 +161,7 @@ def refitted(estimates: Estimates, cases: Sequence[Rows], leverage: Vector) -> D
             for e in left.predictors.values()
             if e.beta.size
         )
-        if determined and (left.residual is None or _is_seen(left.residual)):
+        if determined and (left.errors is None or _is_seen(left.errors)):
             fit = refit(left, nearby=True)
             beta[i] = fit.location.beta
             errors[i] = np.sqrt(np.diag(fit.vcov[own, own]))
@@ -176,12 +176,12 @@ def without_rows(estimates: Estimates, keep: NDArray[np.bool_]) -> Estimates:
         frame=replace(estimates.frame, rows=estimates.frame.rows[keep]),
         response=Response.of(response.y[keep], response.size[keep], response.weight[keep]),
         predictors={name: _fewer(each, keep) for name, each in estimates.predictors.items()},
-        residual=None if estimates.residual is None else _fewer_rows(estimates.residual, keep),
+        errors=None if estimates.errors is None else _fewer_rows(estimates.errors, keep),
     )
 
 
-def _fewer_rows(residual: ResidualEstimates, keep: NDArray[np.bool_]) -> ResidualEstimates:
-    design = residual.design
+def _fewer_rows(errors: ErrorEstimates, keep: NDArray[np.bool_]) -> ErrorEstimates:
+    design = errors.design
     used, subject = np.unique(design.subject[keep], return_inverse=True)
     left = replace(
         design,
@@ -190,13 +190,13 @@ def _fewer_rows(residual: ResidualEstimates, keep: NDArray[np.bool_]) -> Residua
         position=design.position[keep],
         group=design.group[keep],
     )
-    return replace(residual, design=left)
+    return replace(errors, design=left)
 
 
-def _is_seen(residual: ResidualEstimates) -> bool:
+def _is_seen(errors: ErrorEstimates) -> bool:
     """Whether the rows left determine the covariance of every group, as far as it is theirs."""
-    design, k = residual.design, len(residual.design.positions)
-    for h, structure in enumerate(residual.structures):
+    design, k = errors.design, len(errors.design.positions)
+    for h, structure in enumerate(errors.structures):
         rows = design.group == h
         seen = np.zeros((len(design.subjects), k))
         seen[design.subject[rows], design.position[rows]] = 1.0

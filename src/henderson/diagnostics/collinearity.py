@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.estimation.prediction_error import coefficients_of
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.prediction import NativeTable
+from henderson.tables import NativeTable
 
 
 def vif(model: Fitted | Estimates, *, component: str = "location") -> NativeTable:

@@ -9,7 +9,7 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.design import ModelFrame, model_frame
 from henderson.formula import parse_formula
-from henderson.prediction import NativeTable
+from henderson.tables import NativeTable
 
 _HEAVY = 1.5  # excess kurtosis
 _NARROW = 0.25  # coefficient of variation of positive values, for which the normal does

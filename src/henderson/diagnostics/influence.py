@@ -20,9 +20,9 @@ from henderson.drawing.lines import draw_bars
 from henderson.drawing.style import new_axes
 from henderson.errors import DataError
 from henderson.estimation.estimates import Estimates
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.estimation.prediction_error import coefficients_of
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.prediction import NativeTable
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,6 +61,12 @@ class Influence:
         return np.einsum("ij,ij->i", moved, np.linalg.solve(self.vcov, moved.T).T) / len(
             self.beta
         )
+
+    @property
+    def largest(self) -> int:
+        """Position of the case with the largest distance, the first of equal ones."""
+        distance = np.nan_to_num(self.cooks_distance, nan=-np.inf)
+        return int(np.argmax(distance >= distance.max() * (1.0 - 1e-8)))
 
     @property
     def cook_limit(self) -> float:
@@ -142,7 +148,7 @@ class Influence:
         if not np.any(np.isfinite(distance)):
             lines.append("Without any one of them, the other rows do not determine the model.")
             return "\n".join(lines)
-        largest = int(np.nanargmax(distance))
+        largest = self.largest
         lines += [
             f"Largest Cook's distance: {distance[largest]:.3g}, {self.cases[largest]}",
             f"Beyond {self.cook_limit:.3g}: {', '.join(map(str, found[:10])) or 'none'}"
@@ -228,8 +234,8 @@ def _groups(estimates: Estimates, by: str) -> tuple[NDArray[Any], list[NDArray[n
     known = {
         t.design.group: (t.design.levels, t.design.codes) for t in estimates.location.terms
     }
-    if estimates.residual is not None:
-        design = estimates.residual.design
+    if estimates.errors is not None:
+        design = estimates.errors.design
         known.setdefault(design.label, (design.subjects, design.subject))
     if by in known:
         levels, codes = np.array(known[by][0], dtype=object), known[by][1]

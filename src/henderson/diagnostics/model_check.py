@@ -23,8 +23,9 @@ from henderson.diagnostics.residual_tests import (
 )
 from henderson.diagnostics.separation import separated
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.prediction import NativeTable, residuals
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.prediction import residuals
+from henderson.tables import NativeTable
 
 Verdict = Literal["fine", "note", "problem"]
 
@@ -269,8 +270,8 @@ def _advice(test: ResidualTest) -> str:
 
 def _influential(estimates: Estimates) -> Iterator[Finding]:
     groups = {term.design.group: term.design.n_levels for term in estimates.location.terms}
-    if estimates.residual is not None:
-        design = estimates.residual.design
+    if estimates.errors is not None:
+        design = estimates.errors.design
         groups.setdefault(design.label, len(design.subjects))
     for group, levels in groups.items():
         if not 2 <= levels <= _MOST_LEVELS:
@@ -279,7 +280,7 @@ def _influential(estimates: Estimates) -> Iterator[Finding]:
         distance = found.cooks_distance
         if not np.any(np.isfinite(distance)):
             continue
-        worst = int(np.nanargmax(distance))
+        worst = found.largest
         verdict: Verdict = "fine"
         if distance[worst] > 0.5:
             verdict = "problem" if distance[worst] > 1.0 else "note"

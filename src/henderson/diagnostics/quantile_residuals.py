@@ -21,11 +21,11 @@ from henderson.design import ModelFrame
 from henderson.design.columns import Variable, read_array
 from henderson.design.factors import Factor, factorize
 from henderson.diagnostics.draw_places import Places, placed, room_for_places
-from henderson.errors import DataError, ModelError, did_you_mean
+from henderson.errors import DataError, ModelError, check_choice, did_you_mean
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
-from henderson.inference.refitting import Refits
-from henderson.prediction import all_predictors, check_choice, residuals
+from henderson.prediction import all_predictors, residuals
+from henderson.refits.refitting import Refits
 from henderson.simulation import ResponseDraws
 
 Condition = Literal["none", "random"]
@@ -112,7 +112,7 @@ def _rows_are_dependent(estimates: Estimates, condition: Condition) -> bool:
     random = any(
         np.any(term.covariance) for each in estimates.predictors.values() for term in each.terms
     )
-    return estimates.residual is not None or (random and condition == "none")
+    return estimates.errors is not None or (random and condition == "none")
 
 
 def against_draws(

@@ -22,8 +22,7 @@ from henderson.diagnostics.quantile_residuals import (
     numbers_of,
     variable_of,
 )
-from henderson.errors import DataError, ModelError
-from henderson.prediction import check_choice
+from henderson.errors import DataError, ModelError, check_choice
 
 Alternative = Literal["two-sided", "greater", "less"]
 ALTERNATIVES = ("two-sided", "greater", "less")

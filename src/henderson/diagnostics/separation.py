@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.estimation.fitted import Fitted, estimates_of
 
 _MOVED = 1e-7
 

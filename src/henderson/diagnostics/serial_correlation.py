@@ -19,8 +19,9 @@ from henderson.design.factors import Factor, factorize
 from henderson.diagnostics.quantile_residuals import numbers_of, variable_of
 from henderson.errors import DataError, ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.prediction import NativeTable, ResidualKind, residuals
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.prediction import ResidualKind, residuals
+from henderson.tables import NativeTable
 
 _BLOCK = 1_000_000  # distances held at a time
 

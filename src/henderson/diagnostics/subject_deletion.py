@@ -25,8 +25,8 @@ from scipy.linalg import cho_solve
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.matrices import residual_covariance
-from henderson.inference.independent_blocks import covariance_factors
+from henderson.estimation.matrices import error_covariance
+from henderson.inference.ddf.independent_blocks import covariance_factors
 
 _LARGEST = 4000  # rows that are linked: V⁻¹ of them takes 0.13 GB
 _DETERMINED = 1e-10  # of Pᵢᵢ, relative to its value where nothing is estimated
@@ -48,7 +48,7 @@ def marginal_updates(
     X, beta = location.fixed.matrix, location.beta
     n, p = X.shape
     xe = np.column_stack([X, estimates.response.y - location.offset - X @ beta])
-    R = residual_covariance(estimates).tocsr()
+    R = error_covariance(estimates).tocsr()
     blocks = list(covariance_factors(estimates))
     largest = max(len(rows) for rows, _ in blocks)
     if largest > _LARGEST:

@@ -7,7 +7,8 @@ import numpy as np
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
-from henderson.design import FixedDesign, ModelFrame, RandomDesign, ResidualDesign
+from henderson.design import ErrorDesign, FixedDesign, ModelFrame, RandomDesign
+from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.specification import Specification
 from henderson.families import Family, Response
 from henderson.optimize import Certificate
@@ -52,10 +53,10 @@ class PredictorEstimates:
 
 
 @dataclass(frozen=True, slots=True)
-class ResidualEstimates:
+class ErrorEstimates:
     """The covariance of Gaussian residuals within subjects, one for each group of subjects."""
 
-    design: ResidualDesign
+    design: ErrorDesign
     structures: tuple[CovarianceStructure, ...]
     thetas: tuple[Vector, ...]
     covariances: tuple[Matrix, ...]  # (k, k), of the residuals at all positions
@@ -85,10 +86,45 @@ class Estimates:
     log_likelihood: float  # restricted where specification.method == "REML"
     n_parameters: int  # fixed effects, dispersion, covariance parameters
     certificate: Certificate
-    residual: ResidualEstimates | None = None  # where residuals vary together
+    errors: ErrorEstimates | None = None  # where residuals vary together
     log_prior: float = 0.0  # Σ log p of the priors, which `log_likelihood` is without
 
     @property
     def location(self) -> PredictorEstimates:
         """The predictor of the mean."""
         return self.predictors["location"]
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the model is Gaussian with the identity link and one residual variance.
+
+        With priors on coefficients it is not: their estimates are no linear function of y.
+        """
+        return (
+            self.errors is None
+            and not self.specification.has_coefficient_priors
+            and self.family.is_quadratic
+            and all(
+                each.fixed.names == ("(Intercept)",)
+                and not each.terms
+                and not each.offset.any()
+                for name, each in self.predictors.items()
+                if name != "location"
+            )
+        )
+
+    def component(self, name: str) -> PredictorEstimates:
+        """One linear predictor, by its name.
+
+        Raises
+        ------
+        ModelError
+            For a predictor that the model does not have.
+        """
+        if name not in self.predictors:
+            known = list(self.predictors)
+            raise ModelError(
+                f"The model has no component {name!r}. {did_you_mean(str(name), known)}"
+                f"Known: {', '.join(map(repr, known))}."
+            )
+        return self.predictors[name]

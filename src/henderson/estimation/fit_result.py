@@ -30,7 +30,7 @@ class PredictorFit:
 
 
 @dataclass(frozen=True, slots=True)
-class ResidualFit:
+class ErrorFit:
     """The covariance of residuals within subjects, by group of subjects."""
 
     thetas: tuple[Vector, ...]
@@ -47,7 +47,7 @@ class FitResult:
     log_likelihood: float
     certificate: Certificate
     seconds: tuple[float, float, float]  # preparing the equations, searching, finishing
-    residual: ResidualFit | None = None
+    errors: ErrorFit | None = None
     log_prior: float = 0.0
 
     @property

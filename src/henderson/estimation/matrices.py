@@ -17,10 +17,10 @@ from scipy.sparse import (
 )
 
 from henderson.arrays import Matrix, Vector
-from henderson.design import ResidualDesign
+from henderson.design import ErrorDesign
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.likelihood.residual_blocks import ResidualBlocks, Whitening
+from henderson.likelihood.error_blocks import ErrorBlocks, Whitening
 
 LARGEST_DENSE = 10_000  # rows: V then takes 0.8 GB
 
@@ -69,11 +69,9 @@ def random_covariance(estimates: Estimates) -> csr_array:
     return csr_array(block_diag(blocks, format="csr")) if blocks else csr_array((0, 0))
 
 
-def residual_blocks(design: ResidualDesign) -> ResidualBlocks:
+def error_blocks(design: ErrorDesign) -> ErrorBlocks:
     """The rows of each subject."""
-    return ResidualBlocks.of(
-        design.subject, design.position, design.group, len(design.positions)
-    )
+    return ErrorBlocks.of(design.subject, design.position, design.group, len(design.positions))
 
 
 def row_precisions(estimates: Estimates) -> Vector:
@@ -85,25 +83,25 @@ def row_precisions(estimates: Estimates) -> Vector:
     return estimates.response.size * np.exp(-2.0 * estimates.predictors["dispersion"].fixed_eta)
 
 
-def residual_whitening(estimates: Estimates) -> Whitening:
+def error_whitening(estimates: Estimates) -> Whitening:
     """Σ = LLᵀ of residuals that vary together, by subject; R is Σ over `row_precisions`."""
-    residual = estimates.residual
-    assert residual is not None
-    found = residual_blocks(residual.design).factor(residual.covariances)
+    errors = estimates.errors
+    assert errors is not None
+    found = error_blocks(errors.design).factor(errors.covariances)
     assert found is not None
     return found
 
 
-def residual_covariance(estimates: Estimates) -> dia_array | csr_array:
+def error_covariance(estimates: Estimates) -> dia_array | csr_array:
     """R, (n, n), sparse: the covariance of the response given the random effects.
 
     For a Gaussian response σ²/wᵢ, diagonal; where residuals vary together, block-diagonal over
     subjects, the covariance over the roots of `row_precisions`. For other families the variance
     at the conditional modes. A binomial response is the proportion of successes.
     """
-    if estimates.residual is not None:
+    if estimates.errors is not None:
         scale = diags_array(1.0 / np.sqrt(row_precisions(estimates)))
-        return csr_array(scale @ residual_whitening(estimates).covariance() @ scale)
+        return csr_array(scale @ error_whitening(estimates).covariance() @ scale)
     eta = np.column_stack([each.eta for each in estimates.predictors.values()])
     variance = estimates.family.variance(eta, estimates.response.size)
     return dia_array(diags_array(variance))
@@ -131,4 +129,4 @@ def marginal_covariance(estimates: Estimates) -> Matrix:
             f"{LARGEST_DENSE} rows. Work with the sparse matrices: Z @ G @ Z.T + R."
         )
     Z = random_matrix(estimates)
-    return (Z @ random_covariance(estimates) @ Z.T + residual_covariance(estimates)).toarray()
+    return (Z @ random_covariance(estimates) @ Z.T + error_covariance(estimates)).toarray()

@@ -9,19 +9,19 @@ from henderson.arrays import Matrix, Vector
 from henderson.covariance import (
     HOLD_A_CONSTANT,
     CovarianceStructure,
-    residual_structure_named,
+    error_structure_named,
 )
 from henderson.design import (
+    ErrorDesign,
     FixedDesign,
     KnownMatrix,
     ModelFrame,
     RandomDesign,
-    ResidualDesign,
     completed,
+    error_design,
     fixed_design,
     model_frame,
     random_design,
-    residual_design,
     structured_term,
 )
 from henderson.design.factors import differing_row
@@ -32,7 +32,7 @@ from henderson.estimation.specification import Specification
 from henderson.estimation.stated_priors import penalty_of
 from henderson.estimation.term_matrices import term_matrix
 from henderson.families import Family, Response
-from henderson.formula import Formula, RandomTerm, ResidualTerm
+from henderson.formula import ErrorTerm, Formula, RandomTerm
 from henderson.likelihood.parameters import CovarianceParameters
 from henderson.likelihood.penalty import Penalty
 
@@ -59,8 +59,8 @@ class ModelDesign:
     family: Family
     response: Response
     predictors: tuple[PredictorDesign, ...]
-    residual: ResidualDesign | None = None
-    residual_structures: tuple[CovarianceStructure, ...] = ()  # one a group of subjects
+    errors: ErrorDesign | None = None
+    error_structures: tuple[CovarianceStructure, ...] = ()  # one a group of subjects
     penalty: Penalty | None = None  # the priors
 
     @property
@@ -77,7 +77,7 @@ class ModelDesign:
     def is_linear(self) -> bool:
         """Gaussian with identity link and one residual variance: β and σ² have closed forms."""
         return (
-            self.residual is None
+            self.errors is None
             and (self.penalty is None or not self.penalty.coefficients)
             and self.family.is_quadratic
             and all(
@@ -103,12 +103,12 @@ class ModelDesign:
     def covariance_parameters(self) -> CovarianceParameters:
         """θ of all terms, in the order of `term_matrices`, then that of the residuals."""
         ordered = [self.predictors[i] for i in self.random_predictors]
-        of_residuals = () if self.residual is None else (len(self.residual.positions),)
+        of_residuals = () if self.errors is None else (len(self.errors.positions),)
         return CovarianceParameters(
-            (*(s for p in ordered for s in p.structures), *self.residual_structures),
+            (*(s for p in ordered for s in p.structures), *self.error_structures),
             (
                 *(t.n_effects for p in ordered for t in p.random),
-                *of_residuals * len(self.residual_structures),
+                *of_residuals * len(self.error_structures),
             ),
         )
 
@@ -185,9 +185,9 @@ def design_model(
     penalty = penalty_of(specification.priors, predictors)
     if asked is not None:
         _refuse_random_spread(predictors[1])
-        residual, structure = _residual(frame, asked, location)
-        structures = (structure,) * len(residual.groups)
-        return ModelDesign(frame, family, response, predictors, residual, structures, penalty)
+        errors, structure = _residual(frame, asked, location)
+        structures = (structure,) * len(errors.groups)
+        return ModelDesign(frame, family, response, predictors, errors, structures, penalty)
     model = ModelDesign(frame, family, response, predictors)
     if model.is_linear:
         _refuse_confounding(location, response, observed.label, formula)
@@ -214,17 +214,17 @@ def _predictor(
 
 
 def _residual(
-    frame: ModelFrame, asked: ResidualTerm, location: PredictorDesign
-) -> tuple[ResidualDesign, CovarianceStructure]:
+    frame: ModelFrame, asked: ErrorTerm, location: PredictorDesign
+) -> tuple[ErrorDesign, CovarianceStructure]:
     """The subjects and positions of the rows, and the structure over them."""
-    structure = residual_structure_named(asked.structure, asked.formula.text, asked.term.start)
+    structure = error_structure_named(asked.structure, asked.formula.text, asked.term.start)
     timed = structure.coordinates is not None
-    residual = residual_design(frame, asked, timed=timed, every_pair=asked.structure == "us")
+    errors = error_design(frame, asked, timed=timed, every_pair=asked.structure == "us")
     crossing = 0
     for term in location.random:
-        if differing_row(term.codes, residual.subject, len(residual.subjects)) is not None:
+        if differing_row(term.codes, errors.subject, len(errors.subjects)) is not None:
             crossing += term.n_levels * term.n_effects
-        same = term.n_levels == len(residual.subjects) and term.effects == ("(Intercept)",)
+        same = term.n_levels == len(errors.subjects) and term.effects == ("(Intercept)",)
         if same and asked.structure in HOLD_A_CONSTANT:
             raise DataError(
                 f"{term.term.text} and residual={asked.text!r} describe the same covariance: "
@@ -236,9 +236,9 @@ def _residual(
             f"{crossing} random effects cross the subjects of residual={asked.text!r}, which "
             f"is there for up to {_MOST_CROSSING}: they need a square matrix. Write the "
             "covariance of a subject as a random term, too, such as "
-            f"{asked.structure}(0 + {asked.positions} | {residual.label})."
+            f"{asked.structure}(0 + {asked.positions} | {errors.label})."
         )
-    return residual, structure if residual.points is None else structure.at(residual.points)
+    return errors, structure if errors.points is None else structure.at(errors.points)
 
 
 def _refuse_random_spread(dispersion: PredictorDesign) -> None:

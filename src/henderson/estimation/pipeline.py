@@ -9,10 +9,11 @@ import numpy as np
 from henderson.design.model_frame import PerRow
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.control import FitControl
+from henderson.estimation.correlated_errors_fit import fit_correlated_errors
 from henderson.estimation.estimates import (
+    ErrorEstimates,
     Estimates,
     PredictorEstimates,
-    ResidualEstimates,
     TermEstimates,
 )
 from henderson.estimation.fit_result import FitResult
@@ -22,7 +23,6 @@ from henderson.estimation.model_design import ModelDesign, design_model
 from henderson.estimation.restarts import fit_with_restarts
 from henderson.estimation.several_starts import highest_of_starts
 from henderson.estimation.specification import Specification
-from henderson.estimation.structured_fit import fit_structured
 from henderson.optimize.covariance_search import SearchRoutine
 
 
@@ -93,8 +93,8 @@ def _fit_once(
     search: SearchRoutine,
     start: Start | None,
 ) -> FitResult:
-    if design.residual is not None:
-        return fit_structured(design, restricted, control, search_by=search)
+    if design.errors is not None:
+        return fit_correlated_errors(design, restricted, control, search_by=search)
     if design.is_linear:
         return fit_gaussian(design, restricted, control, search_by=search)
     nodes = specification.quadrature
@@ -135,12 +135,12 @@ def _estimates(
         n_parameters=P + len(result.theta),
         certificate=result.certificate,
         log_prior=result.log_prior,
-        residual=None
-        if design.residual is None or result.residual is None
-        else ResidualEstimates(
-            design.residual,
-            design.residual_structures,
-            result.residual.thetas,
-            result.residual.covariances,
+        errors=None
+        if design.errors is None or result.errors is None
+        else ErrorEstimates(
+            design.errors,
+            design.error_structures,
+            result.errors.thetas,
+            result.errors.covariances,
         ),
     )

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from henderson.arrays import Matrix, Vector
 from henderson.design import NewRandom
 from henderson.equations import MixedModelEquations, RandomTermMatrix
+from henderson.estimation.correlated_errors import correlated_variance
 from henderson.estimation.estimates import Estimates, TermEstimates
-from henderson.estimation.structured_estimates import structured_variance
 from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.likelihood.packing import pairs, second
 from henderson.likelihood.parameters import flat
@@ -55,8 +55,8 @@ def _with_shared_effects(
     estimates: Estimates, name: str, matrix: Matrix, random: Sequence[NewRandom | None]
 ) -> Vector:
     own = coefficients_of(estimates, name)
-    if estimates.residual is not None:
-        return structured_variance(estimates, matrix, random)
+    if estimates.errors is not None:
+        return correlated_variance(estimates, matrix, random)
     n = estimates.response.y.size
     system = _System.of(estimates, name, random, len(matrix))
     conditional, moved = system.solve(estimates)

@@ -7,7 +7,7 @@ from typing import Literal
 from henderson.design import KnownMatrix
 from henderson.estimation.stated_priors import PriorStatement
 from henderson.families import Family
-from henderson.formula import Formula, ResidualTerm, parse_one_sided
+from henderson.formula import ErrorTerm, Formula, parse_one_sided
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Specification:
     contrasts: str | Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, Formula] = field(default_factory=dict)  # of predictors but location
     matrices: Mapping[str, KnownMatrix] = field(default_factory=dict)  # of propto(), by name
-    residual: ResidualTerm | None = None  # how Gaussian residuals vary together
+    residual: ErrorTerm | None = None  # how Gaussian residuals vary together
     priors: tuple[PriorStatement, ...] = ()
 
     @property

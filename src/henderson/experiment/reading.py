@@ -29,7 +29,7 @@ from henderson.experiment.partitions import (
 )
 from henderson.experiment.record import Crossing, Experiment, Role, Treatment, Unit, Within
 from henderson.families import Family, family_named
-from henderson.formula import Formula, ResidualTerm, parse_formula
+from henderson.formula import ErrorTerm, Formula, parse_formula
 from henderson.formula.expansion import expand_group
 from henderson.formula.syntax_tree import Call, parse_expression, walk
 
@@ -201,7 +201,7 @@ class _Reading:
                 levels.update(columns_used(node))  # factor(nitro) compares; nitro is a slope
         self.slopes = {*self.treatments} - levels
 
-    def subjects(self, frame: ModelFrame, asked: ResidualTerm) -> None:
+    def subjects(self, frame: ModelFrame, asked: ErrorTerm) -> None:
         """Those whose residuals vary together: units as if they had random effects."""
         self.units[asked.subject] = group_factors(asked.subject, frame.evaluator(asked.formula))
         assert self.terms is not None

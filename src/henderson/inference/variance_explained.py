@@ -28,9 +28,8 @@ import numpy as np
 
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.linear_functions import is_linear
-from henderson.inference.refitting import refit
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.refits.refitting import refit
 
 LATENT: Mapping[str, float] = MappingProxyType(
     {"logit": np.pi**2 / 3.0, "probit": 1.0, "cloglog": np.pi**2 / 6.0}
@@ -110,7 +109,7 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
         name
         for name, each in estimates.predictors.items()
         if name != "location"
-        and estimates.residual is None
+        and estimates.errors is None
         and (each.fixed.names != ("(Intercept)",) or each.terms)
     ]
     if not family.mean_is_of_location or varying:
@@ -120,7 +119,7 @@ def variance_explained(model: Fitted | Estimates) -> VarianceExplained:
             "models by AIC, or predictions with what was observed."
         )
     fixed = float(np.var(location.fixed.matrix @ location.beta, ddof=1))
-    linear = is_linear(estimates) or estimates.residual is not None
+    linear = estimates.is_linear or estimates.errors is not None
     random: dict[str, float] = {}
     residual = np.mean(np.exp(2.0 * estimates.predictors["dispersion"].eta)) if linear else 0.0
     for term in location.terms:

@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import RandomTermMatrix
-from henderson.likelihood.residual_blocks import Indices, ResidualBlocks, Whitening
+from henderson.likelihood.error_blocks import ErrorBlocks, Indices, Whitening
 
 _COLUMNS = 64  # of Z₂ that are dense at a time
 _NUMBERS = 4_000_000  # of subjects' rows of (q, q₂) that are held at a time
@@ -32,7 +32,7 @@ _NUMBERS = 4_000_000  # of subjects' rows of (q, q₂) that are held at a time
 class CrossedEffects:
     """Z₂ by subject. A subject of s rows with z values each has J = sz local columns."""
 
-    blocks: ResidualBlocks
+    blocks: ErrorBlocks
     terms: tuple[tuple[int, int], ...]  # g and k of each
     order: Indices  # (n,), the rows subject by subject
     columns: tuple[Indices, ...]  # of Z₂, by batch: (m, J)
@@ -41,7 +41,7 @@ class CrossedEffects:
     starts: Indices
 
     @classmethod
-    def of(cls, blocks: ResidualBlocks, terms: Sequence[RandomTermMatrix]) -> Self:
+    def of(cls, blocks: ErrorBlocks, terms: Sequence[RandomTermMatrix]) -> Self:
         """From the terms, with their effects that are not zero."""
         sizes = [term.size for term in terms]
         first = np.cumsum([0, *sizes])[: len(terms)]

@@ -7,16 +7,13 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
-from henderson.inference.multiplicity import critical_values
+from henderson.inference.simultaneous.multiplicity import critical_values
 from henderson.marginal_means.argument_checks import checked_alpha
-from henderson.marginal_means.contrasts import (
-    ContrastGroup,
-    NativeTable,
-    contrast,
-)
+from henderson.marginal_means.contrasts import ContrastGroup, contrast
 from henderson.marginal_means.letters import letters
 from henderson.marginal_means.mean_rows import MeanRows
 from henderson.marginal_means.mean_table import mean_columns
+from henderson.tables import NativeTable
 
 Order = Literal["ascending", "descending", "grid"]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from henderson.arrays import Matrix
 from henderson.errors import ModelError, did_you_mean
-from henderson.inference.multiplicity import Compared
+from henderson.inference.simultaneous.multiplicity import Compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import DataError, ModelError, did_you_mean
-from henderson.inference.multiplicity import (
+from henderson.inference.simultaneous.multiplicity import (
     Compared,
     Family,
     adjusted_from_p,
@@ -17,7 +17,6 @@ from henderson.inference.multiplicity import (
     adjustment_named,
     critical_values,
 )
-from henderson.inference.student import lower_tail
 from henderson.marginal_means.argument_checks import (
     checked_level,
     is_finite_number,
@@ -28,6 +27,7 @@ from henderson.marginal_means.contrast_plots import plot_contrasts
 from henderson.marginal_means.mean_rows import Functions, MeanRows
 from henderson.marginal_means.response_scale import Transformed, ratios
 from henderson.marginal_means.text_table import text_table
+from henderson.quantiles import lower_tail
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

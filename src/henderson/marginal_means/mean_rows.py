@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.estimation.estimates import Estimates
-from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.inference.ddf.methods import DegreesOfFreedom
 from henderson.links import Link
 from henderson.marginal_means.reference_grid import is_estimable
 from henderson.marginal_means.transformed_response import Transformation

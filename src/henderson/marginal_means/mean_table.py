@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Vector
-from henderson.inference.multiplicity import Family, critical_values
+from henderson.inference.simultaneous.multiplicity import Family, critical_values
 from henderson.marginal_means.mean_rows import Functions, MeanRows
 from henderson.marginal_means.response_scale import Transformed, back_transformed
 

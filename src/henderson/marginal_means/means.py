@@ -9,8 +9,8 @@ import numpy as np
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.linear_functions import DegreesOfFreedom, degrees_of_freedom
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.inference.ddf.methods import DegreesOfFreedom, degrees_of_freedom
 from henderson.marginal_means.argument_checks import checked_level
 from henderson.marginal_means.averaging import Weights, averages
 from henderson.marginal_means.comparisons import (
@@ -20,12 +20,7 @@ from henderson.marginal_means.comparisons import (
     native,
     p_value_columns,
 )
-from henderson.marginal_means.contrasts import (
-    ContrastMethod,
-    MeanContrasts,
-    NativeTable,
-    contrast,
-)
+from henderson.marginal_means.contrasts import ContrastMethod, MeanContrasts, contrast
 from henderson.marginal_means.mean_plots import plot_means, plot_p_values
 from henderson.marginal_means.mean_rows import (
     MeanRows,
@@ -45,6 +40,7 @@ from henderson.marginal_means.response_scale import random_variance
 from henderson.marginal_means.specs import Names, wanted
 from henderson.marginal_means.text_table import text_table
 from henderson.marginal_means.transformed_response import Transformation, left_transformed
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,7 +121,8 @@ class MarginalMeans:
         adjust
             Adjustment of p-values and intervals for the contrasts of a group. None: "tukey" for
             pairs, "dunnett" for comparisons with a control, "mvt" for consecutive, "BH" for
-            effects, "none" for others. See `inference.multiplicity.adjusted_p_values`.
+            effects, "none" for others. See
+            `inference.simultaneous.multiplicity.adjusted_p_values`.
         by
             Compare within other variables than the means were asked with.
         reference

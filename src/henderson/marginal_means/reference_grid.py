@@ -25,7 +25,6 @@ from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import CONSTANTS, Call, parse_expression
-from henderson.inference.linear_functions import component_named
 from henderson.marginal_means.argument_checks import is_finite_number
 
 At = Mapping[str, Any]
@@ -144,7 +143,7 @@ def reference_grid(
     ModelError
         For an unknown component, or a grid too large to hold.
     """
-    predictor = component_named(estimates, component)
+    predictor = estimates.component(component)
     formula = formula_of(estimates, component)
     read = list(estimates.predictors) if others else [component]
     names = tuple(

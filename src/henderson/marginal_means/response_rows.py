@@ -14,8 +14,8 @@ from scipy.linalg import block_diag
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.inference.coefficient_df import CoefficientDf
-from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.inference.ddf.coefficient_df import CoefficientDf
+from henderson.inference.ddf.methods import DegreesOfFreedom
 from henderson.links import link_named
 from henderson.marginal_means.argument_checks import checked_level
 from henderson.marginal_means.averaging import averages

@@ -20,18 +20,15 @@ from henderson.arrays import Matrix
 from henderson.design.evaluation import columns_used
 from henderson.errors import DataError
 from henderson.estimation.estimates import Estimates
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.formula.syntax_tree import parse_expression
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.linear_functions import (
-    DegreesOfFreedom,
-    degrees_of_freedom,
-    joint_test,
-)
+from henderson.inference.ddf.methods import DegreesOfFreedom, degrees_of_freedom
+from henderson.inference.linear_functions import joint_test
 from henderson.marginal_means.mean_rows import MeanRows
 from henderson.marginal_means.means import mean_rows
 from henderson.marginal_means.reference_grid import At, ReferenceGrid, reference_grid
 from henderson.marginal_means.specs import Names, wanted
-from henderson.prediction import NativeTable
+from henderson.tables import NativeTable
 
 _RANK = 1e-8  # of singular values, relative to the largest
 

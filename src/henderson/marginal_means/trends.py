@@ -5,8 +5,8 @@ import numpy as np
 from henderson.design.factors import Factor
 from henderson.errors import DataError, did_you_mean
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.inference.ddf.methods import DegreesOfFreedom
 from henderson.marginal_means.averaging import Weights, averages
 from henderson.marginal_means.means import MarginalMeans, mean_rows
 from henderson.marginal_means.reference_grid import At, reference_grid

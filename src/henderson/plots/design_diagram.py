@@ -16,9 +16,9 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.drawing.boxes import Box, design_figure
 from henderson.estimation.estimates import Estimates
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.experiment import Experiment, Unit, experiment_of
 from henderson.experiment.record import between
-from henderson.inference.anova_tables import Fitted, estimates_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

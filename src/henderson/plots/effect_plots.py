@@ -11,13 +11,13 @@ from henderson.drawing.curves import draw_effects
 from henderson.drawing.style import new_axes
 from henderson.errors import DataError, did_you_mean
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.linear_functions import DegreesOfFreedom
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.inference.ddf.methods import DegreesOfFreedom
 from henderson.marginal_means import emmeans
 from henderson.marginal_means.mean_plots import means_label
 from henderson.marginal_means.mean_rows import Scale, link_of
 from henderson.marginal_means.transformed_response import Transformation
-from henderson.prediction import NativeTable
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

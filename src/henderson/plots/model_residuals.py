@@ -11,10 +11,12 @@ from henderson.diagnostics.quantile_residuals import variable_of
 from henderson.drawing.curves import draw_quantile_pairs, draw_scatter
 from henderson.drawing.style import new_axes
 from henderson.drawing.table_columns import columns_of, is_numeric
+from henderson.errors import check_choice
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.plots.smoothing import local_line
-from henderson.prediction import NativeTable, ResidualKind, check_choice, fitted, residuals
+from henderson.prediction import ResidualKind, fitted, residuals
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,7 +152,7 @@ def plot_residuals(
     """
     estimates = estimates_of(model)
     check_choice("kind", kind, _KINDS)
-    if kind == "normalized" and estimates.residual is None:
+    if kind == "normalized" and estimates.errors is None:
         kind = "pearson"  # the same, by the name people know
     if against is not None:
         figure, (ax,) = new_axes()

@@ -10,11 +10,12 @@ from henderson.drawing.style import new_axes
 from henderson.drawing.table_columns import columns_of, distinct
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.likelihood_ratio import by_ml, refuse_priors
-from henderson.inference.profiling import Profile
-from henderson.inference.variance_profiles import VarianceProfiles
-from henderson.prediction import NativeTable, normal_quantile
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.inference.intervals.coefficient_profiles import Profile
+from henderson.inference.intervals.variance_profiles import VarianceProfiles
+from henderson.inference.tests.likelihood_ratio import by_ml, refuse_priors
+from henderson.quantiles import normal_quantile
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,10 @@ from henderson.drawing.style import new_axes
 from henderson.drawing.table_columns import columns_of
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
-from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.plots.model_residuals import normal_pairs
-from henderson.prediction import NativeTable, normal_quantile
+from henderson.quantiles import normal_quantile
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

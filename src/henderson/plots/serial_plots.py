@@ -8,7 +8,7 @@ from henderson.diagnostics.serial_correlation import autocorrelation, variogram
 from henderson.drawing.lines import draw_autocorrelation, draw_variogram
 from henderson.drawing.style import new_axes
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted
+from henderson.estimation.fitted import Fitted
 from henderson.prediction import ResidualKind
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from henderson.drawing.steps import Cascade, Step, draw_cascade, draw_observatio
 from henderson.drawing.style import new_figure
 from henderson.errors import DataError
 from henderson.estimation.estimates import Estimates, TermEstimates
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.families import Response
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.prediction import NativeTable, effects_at
+from henderson.prediction import effects_at
+from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

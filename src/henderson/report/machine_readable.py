@@ -6,9 +6,9 @@ import narwhals as nw
 import numpy as np
 
 from henderson.estimation.estimates import Estimates
-from henderson.prediction import NativeTable
 from henderson.report.criteria import aic, bic, deviance, log_posterior
 from henderson.report.tables import coefficients, random_effects, variance_components
+from henderson.tables import NativeTable
 
 
 def machine_readable(estimates: Estimates) -> dict[str, object]:

@@ -72,15 +72,15 @@ def random_sentences(estimates: Estimates) -> Iterator[str]:
             f"{term.design.group} ({term.design.n_levels} levels) has {_effects(term)}: what "
             "its rows have in common, drawn from a normal distribution."
         )
-    residual = estimates.residual
-    if residual is not None:
-        design = residual.design
+    errors = estimates.errors
+    if errors is not None:
+        design = errors.design
         at = "their order" if design.term.positions == "1" else design.term.positions
         apart = f", in each group of {design.term.by} its own" if design.term.by else ""
         yield (
             f"The residuals of a {design.label} ({len(design.subjects)} levels) vary together: "
             f"their covariance over {len(design.positions)} positions ({at}) is "
-            f"{residual.structures[0].description}{apart}."
+            f"{errors.structures[0].description}{apart}."
         )
 
 
@@ -121,8 +121,8 @@ def equation(estimates: Estimates) -> Equation:
     lines += [_random_line(term) for term in estimates.location.terms]
     sigma = residual_sd(estimates)
     found = dispersion_parameters(estimates)
-    if estimates.residual is not None:
-        design, structure = estimates.residual.design, estimates.residual.structures[0]
+    if estimates.errors is not None:
+        design, structure = estimates.errors.design, estimates.errors.structures[0]
         apart = f" by {design.term.by}" if design.term.by else ""
         size = f"{len(design.positions)} × {len(design.positions)}"
         spread = f"(0, R), {structure.description}, {size}{apart}"
@@ -177,8 +177,8 @@ def methods_paragraph(
     fixed = f"fixed effects of {listed(terms)}" if terms else "an overall mean"
     effects = f" and random effects of {listed(random)}" if random else ""
     structured = ""
-    if estimates.residual is not None:
-        design, structure = estimates.residual.design, estimates.residual.structures[0]
+    if estimates.errors is not None:
+        design, structure = estimates.errors.design, estimates.errors.structures[0]
         structured = (
             f"{',' if random else ''} and residuals that vary together within {design.label} "
             f"({structure.description} covariance; Jennrich & Schluchter 1986)"
@@ -254,7 +254,7 @@ def references(estimates: Estimates, *, ddf: str, means: bool) -> list[str]:
         used.append("reml")
     if not estimates.family.is_quadratic and asked.quadrature == 1:
         used.append("laplace")
-    used += ["residual structures"] if estimates.residual is not None else []
+    used += ["residual structures"] if estimates.errors is not None else []
     used += [ddf] if ddf in SOURCES else []
     used += ["means", "letters"] if means else []
     return sorted(SOURCES[each] for each in used)

@@ -94,11 +94,11 @@ def heading(estimates: Estimates) -> Section:
 def residual_lines(estimates: Estimates) -> list[str]:
     """How the residuals vary together, where they do."""
     asked = estimates.specification.residual
-    if asked is None or estimates.residual is None:
+    if asked is None or estimates.errors is None:
         return []
     spread = estimates.predictors["dispersion"]
     times = ", times exp(dispersion)" if spread.fixed.names or spread.offset.any() else ""
-    return [f"Residual: {asked.text}, {estimates.residual.structures[0].description}{times}"]
+    return [f"Residual: {asked.text}, {estimates.errors.structures[0].description}{times}"]
 
 
 def title(estimates: Estimates) -> str:
@@ -171,12 +171,12 @@ def random_section(estimates: Estimates) -> Section | None:
         for each in estimates.predictors.values()
         for term in each.terms
     }
-    residual = estimates.residual
-    if residual is not None:
-        levels[residual.design.label] = len(residual.design.subjects)
+    errors = estimates.errors
+    if errors is not None:
+        levels[errors.design.label] = len(errors.design.subjects)
     counted = ", ".join(f"{group} {count}" for group, count in levels.items())
     return Section(
-        "Random effects" if residual is None else "Random effects and residuals",
+        "Random effects" if errors is None else "Random effects and residuals",
         Grid(tuple(header), rows, labels=2),
         (
             f"Observations: {estimates.frame.n}; levels: {counted}",

@@ -10,13 +10,10 @@ from henderson.arrays import Matrix, Vector
 from henderson.covariance import CovarianceStructure
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
-from henderson.inference.linear_functions import (
-    DegreesOfFreedom,
-    LinearEstimates,
-    linear_estimates,
-)
-from henderson.prediction import NativeTable
+from henderson.inference.ddf.methods import DegreesOfFreedom
+from henderson.inference.linear_functions import LinearEstimates, linear_estimates
 from henderson.report.named_matrix import NamedMatrix
+from henderson.tables import NativeTable
 
 MOST_EFFECTS = 8  # of one random term; more are counted, not shown
 
@@ -327,7 +324,7 @@ def covariances(estimates: Estimates) -> list[Covariance]:
         for name, predictor in estimates.predictors.items()
         for term in predictor.terms
     ]
-    residual = estimates.residual
+    residual = estimates.errors
     if residual is not None:
         groups = [
             f"Residual ({each})" if each else "Residual" for each in residual.design.groups

@@ -8,10 +8,11 @@ import numpy as np
 from henderson.design.factors import Factor
 from henderson.errors import ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
-from henderson.inference.linear_functions import DegreesOfFreedom
-from henderson.prediction import NativeTable, fitted, residuals
+from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.inference.ddf.methods import DegreesOfFreedom
+from henderson.prediction import fitted, residuals
 from henderson.report import criteria, tables
+from henderson.tables import NativeTable
 
 Effects = Literal["fixed", "ran_pars", "ran_vals"]
 EFFECTS: tuple[Effects, ...] = ("fixed", "ran_pars", "ran_vals")

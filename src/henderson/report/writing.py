@@ -5,7 +5,7 @@ from pathlib import Path
 
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
-from henderson.inference.anova_tables import Fitted, estimates_of
+from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.optional import need
 from henderson.report.document import document
 from henderson.report.page import page

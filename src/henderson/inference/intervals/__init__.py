@@ -1,0 +1,1 @@
+"""Intervals: profiles of the likelihood, the bootstrap, the delta method."""

@@ -1,0 +1,1 @@
+"""The power of tests, by simulation."""

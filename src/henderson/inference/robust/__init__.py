@@ -1,0 +1,1 @@
+"""Cluster-robust covariances of the fixed effects."""

@@ -1,0 +1,1 @@
+"""Several tests or intervals that hold together."""

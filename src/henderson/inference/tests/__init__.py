@@ -1,0 +1,1 @@
+"""Tests of terms and hypotheses: Wald, likelihood ratio, analysis of variance."""

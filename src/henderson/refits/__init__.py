@@ -1,0 +1,1 @@
+"""The same model fitted again, once or to many responses."""
