@@ -1,4 +1,4 @@
-// Python's view of sparse positive definite matrices.
+// Python's view of sparse positive definite matrices, and of pedigrees, whose inverse is one.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "pedigree.hpp"
 #include "sparse/cholesky.hpp"
 
 namespace nb = nanobind;
@@ -57,6 +58,15 @@ int repeat_of(const Positions& positions, const In& values) {
 }  // namespace
 
 void bind_sparse(nb::module_& m) {
+    m.def("inbreeding", [](Ints parents, Out F) {
+        int count = int(F.size());
+        need(int64_t(parents.size()) == 2 * int64_t(count), "parents must be (m, 2)");
+        for (int64_t i = 0; i < int64_t(parents.size()); ++i)
+            need(parents.data()[i] >= -1 && parents.data()[i] < i / 2, "parents come before");
+        nb::gil_scoped_release release;
+        inbreeding(parents.data(), count, F.data());
+    });
+
     nb::class_<Cholesky>(m, "SparseCholesky")
         .def("__init__",
              [](Cholesky* self, int n, Positions starts, Ints rows, const std::string& ordering) {

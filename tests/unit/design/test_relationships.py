@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import henderson as hd
+from henderson.design.pedigrees import Pedigree
 from henderson.errors import DataError
 
 
@@ -39,6 +40,53 @@ def test_the_inverse_by_rules_is_the_inverse() -> None:
     assert A.inbreeding.max() > 0.1
     assert_allclose(A.inverse.toarray() @ A.matrix, np.eye(m), atol=1e-10)
     assert A.inverse.nnz < 0.2 * m**2
+
+
+def families(m: int, founders: int, seed: int) -> np.ndarray:
+    """Parents among those not long before, so that some are inbred; some not known."""
+    rng = np.random.default_rng(seed)
+    parents = np.full((m, 2), -1, dtype=np.int32)
+    for i in range(founders, m):
+        parents[i] = rng.integers(max(0, i - 60), i, size=2)
+        parents[i][rng.random(2) < 0.05] = -1
+    return parents
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_inbreeding_and_inverse_without_the_relationships_are_those_of_them(seed: int) -> None:
+    parents = families(400, 12, seed)
+    pedigree = Pedigree.of_places(tuple(map(str, range(400))), parents)
+    A = pedigree.relationships()
+    assert_allclose(pedigree.inbreeding, np.diag(A) - 1.0, atol=1e-14)
+    assert pedigree.inbreeding.max() > 0.2
+    assert_allclose(pedigree.inverse().toarray() @ A, np.eye(400), atol=1e-10)
+    assert_allclose(pedigree.log_determinant, np.linalg.slogdet(A)[1], rtol=1e-12)
+
+
+def test_a_large_pedigree_has_its_inverse_at_once() -> None:
+    rng = np.random.default_rng(5)
+    m, a_generation = 100_000, 10_000
+    parents = np.full((m, 2), -1, dtype=np.int32)
+    for first in range(a_generation, m, a_generation):
+        before = first - a_generation
+        sires = before + rng.choice(a_generation, 100, replace=False)
+        parents[first : first + a_generation, 0] = rng.choice(sires, a_generation)
+        parents[first : first + a_generation, 1] = before + rng.integers(
+            a_generation, size=a_generation
+        )
+    pedigree = Pedigree.of_places((), parents)
+    inverse = pedigree.inverse()
+    assert inverse.nnz < 7 * m
+    assert 0.0 < pedigree.inbreeding[-a_generation:].mean() < 0.05
+    # Each animal less half its parents has the variance d: exact by two products.
+    x = rng.standard_normal(m)
+    deviation = x - 0.5 * np.where(parents >= 0, x[parents], 0.0).sum(axis=1)
+    assert_allclose(x @ (inverse @ x), np.sum(deviation**2 / pedigree.mendelian), rtol=1e-12)
+
+
+def test_parents_after_their_offspring_are_refused() -> None:
+    with pytest.raises(ValueError, match="parents come before"):
+        Pedigree.of_places(("a", "b"), np.array([[1, -1], [-1, -1]], dtype=np.int32))
 
 
 def test_selfing_makes_inbred_lines() -> None:
