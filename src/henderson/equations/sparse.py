@@ -18,10 +18,12 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import qr
 from scipy.sparse import coo_array, csc_array, csr_array, sparray, tril
 
 from henderson import _core
 from henderson.arrays import Blocks, Matrix, Vector
+from henderson.covariance.precision import Precision
 
 Places: TypeAlias = NDArray[np.int64]
 Ordering = Literal["auto", "natural", "minimum degree", "nested dissection"]
@@ -323,3 +325,29 @@ class SparseCholesky:
 
 def _flat(values: ArrayLike) -> Vector:
     return np.ascontiguousarray(values, dtype=float).ravel()
+
+
+def log_determinant(Q: Precision) -> tuple[float, Vector]:
+    """log |Q| and its derivatives tr(Q⁻¹∂Q), (r,), by the sparse factor of Q.
+
+    Of a singular Q with the kernel N, (n, d), the sum over its other eigenvalues: with any d
+    rows S for which N_S is regular,
+
+        log |Q|₊ = log |Q without S| + log |NᵀN| − 2 log |det N_S|
+    """
+    kept, extra = np.ones(Q.n, dtype=bool), 0.0
+    if d := Q.kernel.shape[1]:
+        S = np.asarray(qr(Q.kernel.T, mode="r", pivoting=True)[-1])[:d]
+        kept[S] = False
+        logs = [np.linalg.slogdet(M)[1] for M in (Q.kernel.T @ Q.kernel, Q.kernel[S])]
+        extra = float(logs[0] - 2.0 * logs[1])
+    left = kept[Q.rows] & kept[Q.columns]
+    place = np.cumsum(kept) - 1
+    i, j = (place[at[left]].astype(np.int32) for at in (Q.rows, Q.columns))
+    part = Entries(i, j)
+    factor = SparseCholesky(int(kept.sum()), [part])
+    value = factor.factor([Q.values[left]]) + extra
+    if not len(Q.derivatives) or np.isnan(value):
+        return value, np.full(len(Q.derivatives), np.nan)
+    factor.invert()
+    return value, np.array([factor.trace(0, change[left]) for change in Q.derivatives])
