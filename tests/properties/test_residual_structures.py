@@ -306,9 +306,7 @@ def test_satterthwaites_derivatives_are_those_of_the_covariance(
 
 def _moved(estimates: object) -> list[Matrix]:
     """∂Φ/∂θ by differences of V written out."""
-    from henderson.refits.refitting import design_of  # noqa: PLC0415
-
-    design = design_of(estimates)  # type: ignore[arg-type]
+    design = estimates.design  # type: ignore[attr-defined]
     parameters = design.covariance_parameters()
     residual = estimates.errors  # type: ignore[attr-defined]
     terms = estimates.location.terms  # type: ignore[attr-defined]

@@ -137,6 +137,8 @@ class Surface:
                 restricted=True,
             )
             scale = theta_scale(design, likelihood.smallest)
+            sigma = float(np.exp(estimates.predictors["dispersion"].beta[0]))
+            theta = likelihood.parameters.scaled(theta, 1.0 / sigma)
             return cls(likelihood, theta, scale)
         rows = natural_rows(design)
         likelihood = LaplaceLikelihood(equations, parameters, [rows])

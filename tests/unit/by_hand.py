@@ -9,7 +9,8 @@ from scipy.linalg import block_diag
 from henderson import FittedModel
 from henderson.arrays import Matrix, Vector
 from henderson.equations.dense import dense_z
-from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit
 from henderson.estimation.model_design import ModelDesign, design_model
 from henderson.estimation.specification import Specification
 from henderson.families import family_named
@@ -68,34 +69,19 @@ def fitted_by_hand(
             [given_beta[i : i + k, i : i + k] for i in range(at - p, at - p + g * k, k)]
         )
         theta = structure.parameters_near(covariance + 1e-9 * np.eye(k))
-        terms.append(TermEstimates(term, structure, theta, covariance, b, blocks))
+        terms.append(TermFit(theta, covariance, b, blocks))
         at += g * k
-    predictors = {
-        "location": PredictorEstimates(
-            "location", location.fixed, solution[:p], location.offset, tuple(terms), eta[:, 0]
-        )
-    }
-    for i, other in enumerate(design.predictors[1:]):
-        predictors[other.name] = PredictorEstimates(
-            other.name, other.fixed, np.array([others[i]]), other.offset, (), eta[:, i + 1]
-        )
-    count = p + len(predictors) - 1
-    vcov = np.eye(count) * 0.01
-    vcov[:p, :p] = joint[:p, :p]
+    fits = [PredictorFit(solution[:p], tuple(terms), eta[:, 0])]
+    for i in range(1, len(design.predictors)):
+        fits.append(PredictorFit(np.array([others[i - 1]]), (), eta[:, i]))
+    count = p + len(fits) - 1
     vcov_all = np.zeros((count + sum(t.theta.size for t in terms),) * 2)
-    vcov_all[:count, :count] = vcov
-    estimates = Estimates(
-        specification=asked,
-        frame=design.frame,
-        family=design.family,
-        response=design.response,
-        predictors=predictors,
-        vcov=vcov,
-        vcov_all=vcov_all,
-        log_likelihood=-100.0,
-        n_parameters=count + 1,
-        certificate=Certificate(Outcome.CONVERGED, 5, 1e-9, 0.5),
+    vcov_all[:count, :count] = np.eye(count) * 0.01
+    vcov_all[:p, :p] = joint[:p, :p]
+    found = FitResult(
+        tuple(fits), vcov_all, -100.0, Certificate(Outcome.CONVERGED, 5, 1e-9, 0.5)
     )
+    estimates = Estimates(asked, design, found)
     return ByHand(estimates, location.fixed.matrix, Z, G, W, joint)
 
 

@@ -43,8 +43,9 @@ class CovarianceStructure(ABC):
     """A covariance of k effects by its factor: b = Tu, u ~ N(0, I), Cov(b) = TTᵀ.
 
     T(θ) is (k, k). θ is unconstrained, and where the structure allows it smooth through the
-    boundary: a standard deviation enters as itself, its sign free. For a Gaussian response T is
-    relative to the residual standard deviation σ. Subclasses are final: to alter one, wrap it.
+    boundary: a standard deviation enters as itself, its sign free. While the
+    linear model is fitted, T is relative to the residual standard deviation σ. Subclasses are
+    final: to alter one, wrap it.
 
     Some structures are complete only when they know more of the effects: what is written after
     the comma (`given`), where the effects are (`at`), how levels are related (`relating`).
@@ -128,7 +129,10 @@ class CovarianceStructure(ABC):
         """
 
     def scaled(self, theta: Vector, k: int, c: float) -> Vector:
-        """θ of the covariance times c², c > 0; as it is here where T is linear in θ."""
+        """θ of the covariance times c², c > 0; as it is here where T is linear in θ.
+
+        An analytic function, each element of c and the same element of θ.
+        """
         return c * theta
 
     def natural(self, theta: Vector, k: int) -> dict[str, float]:

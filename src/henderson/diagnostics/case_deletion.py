@@ -31,12 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
-from henderson.design import RandomDesign
+from henderson.design import ErrorDesign, RandomDesign
 from henderson.design.rank import independent_columns
 from henderson.diagnostics.subject_deletion import marginal_updates
 from henderson.equations import MixedModelEquations
 from henderson.estimation.blas_threads import single_blas_thread
-from henderson.estimation.estimates import ErrorEstimates, Estimates, PredictorEstimates
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.model_design import ModelDesign, PredictorDesign
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.estimation.term_matrices import lower_factor, term_matrix
 from henderson.families import Response
@@ -155,51 +156,51 @@ def refitted(estimates: Estimates, cases: Sequence[Rows], leverage: Vector) -> D
     for i, rows in enumerate(cases):
         keep = np.ones(estimates.frame.n, dtype=bool)
         keep[rows] = False
-        left = without_rows(estimates, keep)
+        left = without_rows(estimates.design, keep)
         determined = all(
             independent_columns(e.fixed.matrix).all()
-            for e in left.predictors.values()
-            if e.beta.size
+            for e in left.predictors
+            if e.fixed.matrix.shape[1]
         )
-        if determined and (left.errors is None or _is_seen(left.errors)):
-            fit = refit(left, nearby=True)
+        if determined and (left.errors is None or _is_seen(left)):
+            fit = refit(estimates, design=left, nearby=True)
             beta[i] = fit.location.beta
             errors[i] = np.sqrt(np.diag(fit.vcov[own, own]))
     return Deletions(beta, errors, leverage)
 
 
-def without_rows(estimates: Estimates, keep: NDArray[np.bool_]) -> Estimates:
-    """The record with fewer rows; its estimates are still those of all rows."""
-    response = estimates.response
+def without_rows(design: ModelDesign, keep: NDArray[np.bool_]) -> ModelDesign:
+    """The design with fewer rows."""
+    response = design.response
     return replace(
-        estimates,
-        frame=replace(estimates.frame, rows=estimates.frame.rows[keep]),
-        response=Response.of(response.y[keep], response.size[keep], response.weight[keep]),
-        predictors={name: _fewer(each, keep) for name, each in estimates.predictors.items()},
-        errors=None if estimates.errors is None else _fewer_rows(estimates.errors, keep),
-    )
-
-
-def _fewer_rows(errors: ErrorEstimates, keep: NDArray[np.bool_]) -> ErrorEstimates:
-    design = errors.design
-    used, subject = np.unique(design.subject[keep], return_inverse=True)
-    left = replace(
         design,
-        subjects=tuple(design.subjects[i] for i in used),
-        subject=subject.astype(np.int32),
-        position=design.position[keep],
-        group=design.group[keep],
+        frame=replace(design.frame, rows=design.frame.rows[keep]),
+        response=Response.of(response.y[keep], response.size[keep], response.weight[keep]),
+        predictors=tuple(_fewer(each, keep) for each in design.predictors),
+        errors=None if design.errors is None else _fewer_rows(design.errors, keep),
     )
-    return replace(errors, design=left)
 
 
-def _is_seen(errors: ErrorEstimates) -> bool:
+def _fewer_rows(errors: ErrorDesign, keep: NDArray[np.bool_]) -> ErrorDesign:
+    used, subject = np.unique(errors.subject[keep], return_inverse=True)
+    return replace(
+        errors,
+        subjects=tuple(errors.subjects[i] for i in used),
+        subject=subject.astype(np.int32),
+        position=errors.position[keep],
+        group=errors.group[keep],
+    )
+
+
+def _is_seen(design: ModelDesign) -> bool:
     """Whether the rows left determine the covariance of every group, as far as it is theirs."""
-    design, k = errors.design, len(errors.design.positions)
-    for h, structure in enumerate(errors.structures):
-        rows = design.group == h
-        seen = np.zeros((len(design.subjects), k))
-        seen[design.subject[rows], design.position[rows]] = 1.0
+    errors = design.errors
+    assert errors is not None
+    k = len(errors.positions)
+    for h, structure in enumerate(design.error_structures):
+        rows = errors.group == h
+        seen = np.zeros((len(errors.subjects), k))
+        seen[errors.subject[rows], errors.position[rows]] = 1.0
         together = seen.T @ seen
         count = structure.n_parameters(k)
         every = together if count == k * (k + 1) // 2 else np.diag(together)
@@ -216,17 +217,13 @@ def _singly(estimates: Estimates, joint: _Joint, S: Matrix, a: Matrix, h: Vector
     return Deletions(beta, np.sqrt(np.maximum(variance, 0.0)), h)
 
 
-def _fewer(predictor: PredictorEstimates, keep: NDArray[np.bool_]) -> PredictorEstimates:
+def _fewer(predictor: PredictorDesign, keep: NDArray[np.bool_]) -> PredictorDesign:
+    matrix = np.ascontiguousarray(predictor.fixed.matrix[keep])
     return replace(
         predictor,
-        fixed=replace(
-            predictor.fixed, matrix=np.ascontiguousarray(predictor.fixed.matrix[keep])
-        ),
+        fixed=replace(predictor.fixed, matrix=matrix),
         offset=predictor.offset[keep],
-        terms=tuple(
-            replace(term, design=_fewer_levels(term.design, keep)) for term in predictor.terms
-        ),
-        eta=predictor.eta[keep],
+        random=tuple(_fewer_levels(term, keep) for term in predictor.random),
     )
 
 

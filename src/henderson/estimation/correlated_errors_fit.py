@@ -1,7 +1,6 @@
 """Fits the linear model whose residuals vary together within subjects."""
 
 from functools import partial
-from time import perf_counter
 
 import numpy as np
 
@@ -40,7 +39,6 @@ def fit_correlated_errors(
     search_by: SearchRoutine = search_covariances,
 ) -> FitResult:
     """ML or REML estimates; residuals are independent between subjects."""
-    started = perf_counter()
     errors, location = design.errors, design.predictors[0]
     assert errors is not None
     weights = None if np.all(design.response.size == 1.0) else design.response.size
@@ -66,7 +64,6 @@ def fit_correlated_errors(
         log_scale=spread.offset,
         restricted=restricted,
     )
-    prepared = perf_counter()
     covariances = _first_covariances(design, errors, left)
     gamma_start = np.zeros(spread.fixed.matrix.shape[1])
     start = np.concatenate([parameters.parameters_near(covariances), gamma_start])
@@ -93,7 +90,6 @@ def fit_correlated_errors(
         theta = likelihood.parameters.regular(found, likelihood.smallest)
         psi = np.concatenate([theta, logs])
     free = np.concatenate([likelihood.parameters.free(theta), np.ones(len(logs), dtype=bool)])
-    searched = perf_counter()
     unchanged = np.array_equal(psi, search.parameters)
     at = search.evaluation if unchanged else objective.evaluate(psi)
     hessian = exact_hessian(objective.gradient, psi, at.gradient, at.hessian, free)
@@ -113,7 +109,6 @@ def fit_correlated_errors(
             exact=True,
             limits=_limits(likelihood, theta),
         ),
-        seconds=(prepared - started, searched - prepared, perf_counter() - searched),
         log_prior=0.0
         if penalty is None
         else penalty.log_density(np.append(before, logs), likelihood.parameters, theta),
@@ -183,7 +178,6 @@ def _result(
     optimum: tuple[Vector, np.ndarray, Matrix],
     *,
     certificate_of: partial,
-    seconds: tuple[float, float, float],
     log_prior: float,
 ) -> FitResult:
     location, errors = design.predictors[0], design.errors
@@ -227,13 +221,11 @@ def _result(
                 0.5 * np.log(variance) + spread.fixed.matrix @ logs + spread.offset,
             ),
         ),
-        theta=natural,
         vcov_all=vcov,
         log_likelihood=-0.5 * deviance,
         certificate=certificate_of(
             terms=list(zip(terms, location.random, location.structures, strict=True))
         ),
-        seconds=seconds,
         errors=ErrorFit(
             thetas=tuple(natural[at] for at in parameters.slices[likelihood.n_terms :]),
             covariances=covariances,

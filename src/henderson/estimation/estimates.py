@@ -1,7 +1,8 @@
 """Everything a fit learned, frozen: results, predictions and tests are functions of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 from henderson.design import ErrorDesign, FixedDesign, ModelFrame, RandomDesign
 from henderson.errors import ModelError, did_you_mean
+from henderson.estimation.fit_result import FitResult, PredictorFit
+from henderson.estimation.model_design import ModelDesign, PredictorDesign
 from henderson.estimation.specification import Specification
 from henderson.families import Family, Response
 from henderson.optimize import Certificate
@@ -20,8 +23,8 @@ class TermEstimates:
 
     design: RandomDesign
     structure: CovarianceStructure
-    theta: Vector  # the structure's parameters; Gaussian: of the covariance over σ²
-    covariance: Matrix  # (k, k), of b; Gaussian: σ² included
+    theta: Vector  # the structure's parameters, TTᵀ the covariance of b
+    covariance: Matrix  # (k, k), of b
     modes: Matrix  # (g, k), conditional modes of b
     mode_covariance: Blocks  # (g, k, k), conditional covariance of b given all parameters
 
@@ -46,6 +49,17 @@ class PredictorEstimates:
     terms: tuple[TermEstimates, ...]
     eta: Vector  # (n,), at the conditional modes
 
+    @classmethod
+    def of(cls, design: PredictorDesign, fit: PredictorFit) -> Self:
+        """What was found of a linear predictor."""
+        terms = tuple(
+            TermEstimates(term, structure, t.theta, t.covariance, t.modes, t.mode_covariance)
+            for term, structure, t in zip(
+                design.random, design.structures, fit.terms, strict=True
+            )
+        )
+        return cls(design.name, design.fixed, fit.beta, design.offset, terms, fit.eta)
+
     @property
     def fixed_eta(self) -> Vector:
         """Xβ + offset, the predictor at b = 0; shape (n,)."""
@@ -62,9 +76,9 @@ class ErrorEstimates:
     covariances: tuple[Matrix, ...]  # (k, k), of the residuals at all positions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Estimates:
-    """A fitted model.
+    """A fitted model: what was asked for, the data it was asked of, and what was found.
 
     `vcov` (P, P) is that of the coefficients of all predictors, stacked in the order of
     `predictors`: for a Gaussian response with the identity link (XᵀV⁻¹X)⁻¹ for the location
@@ -77,17 +91,69 @@ class Estimates:
     """
 
     specification: Specification
-    frame: ModelFrame
-    family: Family
-    response: Response
-    predictors: Mapping[str, PredictorEstimates]
-    vcov: Matrix
-    vcov_all: Matrix
-    log_likelihood: float  # restricted where specification.method == "REML"
-    n_parameters: int  # fixed effects, dispersion, covariance parameters
-    certificate: Certificate
-    errors: ErrorEstimates | None = None  # where residuals vary together
-    log_prior: float = 0.0  # Σ log p of the priors, which `log_likelihood` is without
+    design: ModelDesign
+    result: FitResult
+    predictors: Mapping[str, PredictorEstimates] = field(init=False)
+    errors: ErrorEstimates | None = field(init=False)  # where residuals vary together
+
+    def __post_init__(self) -> None:
+        design, result = self.design, self.result
+        pairs = zip(design.predictors, result.predictors, strict=True)
+        predictors = {own.name: PredictorEstimates.of(own, fit) for own, fit in pairs}
+        errors = None
+        if design.errors is not None and result.errors is not None:
+            found = result.errors
+            errors = ErrorEstimates(
+                design.errors, design.error_structures, found.thetas, found.covariances
+            )
+        object.__setattr__(self, "predictors", predictors)
+        object.__setattr__(self, "errors", errors)
+
+    @property
+    def frame(self) -> ModelFrame:
+        """The rows and variables used."""
+        return self.design.frame
+
+    @property
+    def family(self) -> Family:
+        """The conditional distribution and link."""
+        return self.design.family
+
+    @property
+    def response(self) -> Response:
+        """The observations."""
+        return self.design.response
+
+    @property
+    def vcov_all(self) -> Matrix:
+        """Covariance of (β of all predictors, θ)."""
+        return self.result.vcov_all
+
+    @property
+    def vcov(self) -> Matrix:
+        """Covariance of the coefficients of all predictors, (P, P)."""
+        P = self.result.n_coefficients
+        return self.result.vcov_all[:P, :P]
+
+    @property
+    def log_likelihood(self) -> float:
+        """Restricted where specification.method is "REML"."""
+        return self.result.log_likelihood
+
+    @property
+    def log_prior(self) -> float:
+        """Σ log p of the priors, which `log_likelihood` is without."""
+        return self.result.log_prior
+
+    @property
+    def n_parameters(self) -> int:
+        """Fixed effects, dispersion, covariance parameters."""
+        return self.result.n_coefficients + len(self.result.theta)
+
+    @property
+    def certificate(self) -> Certificate:
+        """How the search ended."""
+        return self.result.certificate
 
     @property
     def location(self) -> PredictorEstimates:
@@ -100,18 +166,7 @@ class Estimates:
 
         With priors on coefficients it is not: their estimates are no linear function of y.
         """
-        return (
-            self.errors is None
-            and not self.specification.has_coefficient_priors
-            and self.family.is_quadratic
-            and all(
-                each.fixed.names == ("(Intercept)",)
-                and not each.terms
-                and not each.offset.any()
-                for name, each in self.predictors.items()
-                if name != "location"
-            )
-        )
+        return self.design.is_linear
 
     def component(self, name: str) -> PredictorEstimates:
         """One linear predictor, by its name.

@@ -42,13 +42,23 @@ class FitResult:
     """The whole fit. `vcov_all` is over (β of all predictors, θ)."""
 
     predictors: tuple[PredictorFit, ...]
-    theta: Vector
     vcov_all: Matrix
     log_likelihood: float
     certificate: Certificate
-    seconds: tuple[float, float, float]  # preparing the equations, searching, finishing
     errors: ErrorFit | None = None
     log_prior: float = 0.0
+
+    @property
+    def theta(self) -> Vector:
+        """θ of all random terms, then of the residuals."""
+        pieces = [term.theta for each in self.predictors for term in each.terms]
+        pieces += [] if self.errors is None else self.errors.thetas
+        return np.concatenate([np.empty(0), *pieces])
+
+    @property
+    def n_coefficients(self) -> int:
+        """Of all predictors."""
+        return sum(len(each.beta) for each in self.predictors)
 
     @property
     def log_posterior(self) -> float:

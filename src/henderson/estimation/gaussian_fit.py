@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Self
 
 import numpy as np
@@ -88,7 +87,6 @@ def fit_gaussian(
     `analysis` is that of another response with the same design, where there is one.
     """
     location = design.predictors[0]
-    started = perf_counter()
     if analysis is None:
         analysis = GaussianAnalysis.of(design, restricted, control, reused=False)
         scaled, likelihood = analysis.scaled, analysis.likelihood
@@ -97,13 +95,10 @@ def fit_gaussian(
         scaled = _scale(analysis.scaled.basis, y, analysis.weights, design.label)
         likelihood = analysis.likelihood.of_response(scaled.y)
     equations = likelihood.equations
-    prepared = perf_counter()
     if design.penalty is not None:
         objective = PenalizedGaussian(likelihood, design.penalty, scaled.unit)
         start = _start(likelihood, analysis.moments)
-        return _fit_penalized(
-            design, scaled, objective, start, control, search_by, (started, prepared)
-        )
+        return _fit_penalized(design, scaled, objective, start, control, search_by)
     search = search_by(
         likelihood,
         _start(likelihood, analysis.moments),
@@ -116,7 +111,6 @@ def fit_gaussian(
         likelihood.parameters, theta, likelihood.smallest, likelihood.deviance_at
     )
     free = likelihood.parameters.free(theta) & ~grown
-    searched = perf_counter()
     exact = (
         likelihood.exact
         or control.hessian == "exact"
@@ -140,7 +134,6 @@ def fit_gaussian(
         gradient=at.gradient[free],
         exact=exact,
         limits=["the residual variance is estimated as 0"] if grown.any() else [],
-        seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )
 
 
@@ -151,7 +144,6 @@ def _fit_penalized(
     theta: Vector,
     control: FitControl,
     search_by: SearchRoutine,
-    times: tuple[float, float],
 ) -> FitResult:
     """The mode under priors of standard deviations: σ is searched over with θ."""
     likelihood, penalty = objective.likelihood, objective.penalty
@@ -172,7 +164,6 @@ def _fit_penalized(
     )
     psi = np.append(theta, log_sigma)
     free = np.append(likelihood.parameters.free(theta), True)
-    searched = perf_counter()
     unchanged = np.array_equal(psi, search.parameters)
     at = search.evaluation if unchanged else objective.evaluate(psi)
     exact = control.hessian != "model"
@@ -200,7 +191,6 @@ def _fit_penalized(
         gradient=at.gradient[free],
         exact=exact,
         limits=[],
-        seconds=(times[1] - times[0], searched - times[1], perf_counter() - searched),
         log_prior=-0.5 * objective.penalty_at(psi).value,
     )
 
@@ -280,7 +270,6 @@ def _result(
     gradient: Vector,
     exact: bool,
     limits: Sequence[str],
-    seconds: tuple[float, float, float],
     log_prior: float = 0.0,
 ) -> FitResult:
     """`spread` (1 + nθ, 1 + nθ) is the covariance of (log σ, θ)."""
@@ -296,12 +285,16 @@ def _result(
     )
     eta = eta + unit * likelihood.equations.join_rows(likelihood.equations.z_times(b))[:, 0]
     p, count = len(beta), len(theta)
-    natural, change = likelihood.parameters.translation(theta, design.covariance_parameters())
+    parameters = design.covariance_parameters()
+    relative, change = likelihood.parameters.translation(theta, parameters)
+    natural, by_theta, by_log_sigma = parameters.rescaled(relative, float(np.sqrt(sigma2)))
+    moves = np.zeros((1 + count, 1 + count))  # of (log σ, θ) by (log σ, θ relative to σ)
+    moves[0, 0] = 1.0
+    moves[1:, 0] = by_log_sigma
+    moves[1:, 1:] = by_theta[:, None] * change
     vcov = np.zeros((p + 1 + count, p + 1 + count))
     vcov[:p, :p] = scaled.basis.covariance(solution.vcov * unit**2)
-    vcov[p, p] = spread[0, 0]
-    vcov[p, p + 1 :] = vcov[p + 1 :, p] = change @ spread[1:, 0]
-    vcov[p + 1 :, p + 1 :] = change @ spread[1:, 1:] @ change.T
+    vcov[p:, p:] = moves @ spread @ moves.T
     terms = _terms(likelihood, theta, natural, solution, sigma2, unit)
     return FitResult(
         predictors=(
@@ -310,7 +303,6 @@ def _result(
                 np.array([0.5 * np.log(sigma2)]), (), np.full(design.n, 0.5 * np.log(sigma2))
             ),
         ),
-        theta=natural,
         vcov_all=vcov,
         log_likelihood=-0.5 * deviance,
         certificate=certify(
@@ -321,7 +313,6 @@ def _result(
             limits=limits,
             terms=list(zip(terms, location.random, location.structures, strict=True)),
         ),
-        seconds=seconds,
         log_prior=log_prior,
     )
 

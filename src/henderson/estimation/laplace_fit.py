@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from types import MappingProxyType
 from typing import Self
 
@@ -116,7 +115,6 @@ def fit_laplace(
     where the estimates are near. `held` has values of predictors, by name, at which the model
     without random effects starts and stays.
     """
-    started = perf_counter()
     analysis = analysis or LaplaceAnalysis.of(design, nodes, control)
     coefficients, equations = analysis.coefficients, analysis.equations
     quadrature = analysis.quadrature
@@ -124,7 +122,6 @@ def fit_laplace(
     parameters = design.covariance_parameters()
     random = design.random_predictors
     rows = [_rows(design, coefficients, which) for which in equations.rows]
-    prepared = perf_counter()
     finder = ModeFinder(equations, rows, random, coefficients.columns[0])
     gamma = (
         _without_random_effects(design, coefficients, finder, held)
@@ -163,7 +160,6 @@ def fit_laplace(
     )
     moves, limits = _limits(design, coefficients, likelihood.unpack(psi)[1])
     free = np.concatenate([parameters.free(psi[:count]), moves[likelihood.outer]])
-    searched = perf_counter()
     unchanged = np.array_equal(psi, search.parameters)
     at = search.evaluation if unchanged else objective.evaluate(psi)
     exact = control.hessian != "model"
@@ -189,7 +185,6 @@ def fit_laplace(
         certificate_of=partial(
             certify, search, gradient[free], hessian, exact=exact, limits=limits
         ),
-        seconds=(prepared - started, searched - prepared, perf_counter() - searched),
     )
 
 
@@ -397,7 +392,6 @@ def _result(
     hessian: Matrix,
     *,
     certificate_of: partial,
-    seconds: tuple[float, float, float],
 ) -> FitResult:
     parameters, equations = likelihood.parameters, likelihood.equations
     theta = psi[: len(parameters)]
@@ -430,13 +424,11 @@ def _result(
         log_prior = penalty.log_density(beta, parameters, theta)
     return FitResult(
         predictors=tuple(predictors),
-        theta=natural,
         vcov_all=_covariance(coefficients, likelihood, modes, hessian, free, change),
         log_likelihood=-0.5 * deviance,
         certificate=certificate_of(
             terms=[(t, d, s) for t, (d, s) in zip(terms, designs, strict=True)]
         ),
-        seconds=seconds,
         log_prior=log_prior,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -85,6 +86,21 @@ class ModelDesign:
                 for p in self.predictors[1:]
             )
         )
+
+    def with_predictor(
+        self,
+        name: str,
+        *,
+        fixed: FixedDesign | None = None,
+        offset: Vector | None = None,
+        random: tuple[RandomDesign, ...] | None = None,
+        structures: tuple[CovarianceStructure, ...] | None = None,
+    ) -> Self:
+        """The design with parts of one linear predictor exchanged."""
+        parts = {"fixed": fixed, "offset": offset, "random": random, "structures": structures}
+        given = {part: value for part, value in parts.items() if value is not None}
+        predictors = (replace(p, **given) if p.name == name else p for p in self.predictors)
+        return replace(self, predictors=tuple(predictors))
 
     @property
     def random_predictors(self) -> tuple[int, ...]:

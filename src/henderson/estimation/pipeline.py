@@ -10,12 +10,7 @@ from henderson.design.model_frame import PerRow
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.control import FitControl
 from henderson.estimation.correlated_errors_fit import fit_correlated_errors
-from henderson.estimation.estimates import (
-    ErrorEstimates,
-    Estimates,
-    PredictorEstimates,
-    TermEstimates,
-)
+from henderson.estimation.estimates import Estimates
 from henderson.estimation.fit_result import FitResult
 from henderson.estimation.gaussian_fit import fit_gaussian
 from henderson.estimation.laplace_fit import LaplaceAnalysis, Start, fit_laplace
@@ -43,7 +38,8 @@ def estimate(
         frequency_weights=frequency_weights,
         offset=offset,
     )
-    return _estimates(specification, design, fit_design(specification, design, control))
+    result = fit_design(specification, design, control)
+    return Estimates(replace(specification, family=design.family), design, result)
 
 
 def fit_design(
@@ -99,48 +95,3 @@ def _fit_once(
         return fit_gaussian(design, restricted, control, search_by=search)
     nodes = specification.quadrature
     return fit_laplace(design, restricted, nodes, control, None, start, search_by=search)
-
-
-def _estimates(
-    specification: Specification, design: ModelDesign, result: FitResult
-) -> Estimates:
-    predictors = {
-        predictor.name: PredictorEstimates(
-            name=predictor.name,
-            fixed=predictor.fixed,
-            beta=fit.beta,
-            offset=predictor.offset,
-            terms=tuple(
-                TermEstimates(
-                    term, structure, t.theta, t.covariance, t.modes, t.mode_covariance
-                )
-                for term, structure, t in zip(
-                    predictor.random, predictor.structures, fit.terms, strict=True
-                )
-            ),
-            eta=fit.eta,
-        )
-        for predictor, fit in zip(design.predictors, result.predictors, strict=True)
-    }
-    P = sum(len(fit.beta) for fit in result.predictors)
-    return Estimates(
-        specification=replace(specification, family=design.family),
-        frame=design.frame,
-        family=design.family,
-        response=design.response,
-        predictors=predictors,
-        vcov=np.ascontiguousarray(result.vcov_all[:P, :P]),
-        vcov_all=result.vcov_all,
-        log_likelihood=result.log_likelihood,
-        n_parameters=P + len(result.theta),
-        certificate=result.certificate,
-        log_prior=result.log_prior,
-        errors=None
-        if design.errors is None or result.errors is None
-        else ErrorEstimates(
-            design.errors,
-            design.error_structures,
-            result.errors.thetas,
-            result.errors.covariances,
-        ),
-    )

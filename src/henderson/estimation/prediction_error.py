@@ -29,7 +29,7 @@ from henderson.design import NewRandom
 from henderson.equations import MixedModelEquations, RandomTermMatrix
 from henderson.estimation.correlated_errors import correlated_variance
 from henderson.estimation.estimates import Estimates, TermEstimates
-from henderson.estimation.term_matrices import lower_factor, term_matrix
+from henderson.estimation.term_matrices import term_matrix
 from henderson.likelihood.packing import pairs, second
 from henderson.likelihood.parameters import flat
 
@@ -114,7 +114,7 @@ class _System:
         weights, slope, moving = _curvature(estimates, with_effects, m)
         equations = MixedModelEquations(columns, len(weights), len(with_effects))
         equations.cross_products([weights])
-        factors = [_factor_of(term, estimates) for term in terms]
+        factors = [t.structure.factor(t.theta, t.modes.shape[1]) for t in terms]
         return cls(
             equations=equations,
             terms=tuple(terms),
@@ -164,13 +164,6 @@ class _System:
         along = np.ascontiguousarray(np.hstack(pulled))
         image = equations.scale(equations.multiply([along]), self.templates, transposed=True)[0]
         return np.hstack(pushed) - image, along
-
-
-def _factor_of(term: TermEstimates, estimates: Estimates) -> Matrix:
-    """T with TTᵀ the covariance; where θ matters, T(θ) itself."""
-    if estimates.family.is_quadratic:
-        return lower_factor(term.covariance)
-    return term.structure.factor(term.theta, term.modes.shape[1])
 
 
 def _extended(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
 
+_STEP = 1e-30  # of complex steps
 HIGHEST = 1e9  # of a scale, times the smallest that counts
 
 
@@ -97,6 +99,16 @@ class CovarianceParameters:
             at = self.slices[t]
             out[at] = self.structures[t].scaled(theta[at], self.k[t], c)
         return out
+
+    def rescaled(self, theta: Vector, c: float) -> tuple[Vector, Vector, Vector]:
+        """θ of the covariances times c², with the derivatives of its elements by θ and log c.
+
+        Each element of the result depends on c and its own element alone.
+        """
+        moved: Any = theta + _STEP * 1j, c * (1.0 + _STEP * 1j)
+        by_theta = self.scaled(moved[0], c).imag / _STEP
+        by_log_c = self.scaled(theta.astype(complex), moved[1]).imag / _STEP
+        return self.scaled(theta, c), by_theta, by_log_c
 
     def pivoted(self, theta: Vector, smallest: Sequence[Vector]) -> "CovarianceParameters":
         """Parameters of the same covariances that behave better near θ; itself if these do."""

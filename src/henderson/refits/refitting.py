@@ -9,10 +9,9 @@ from henderson.arrays import Matrix, Vector
 from henderson.design import FixedDesign
 from henderson.estimation import FitControl
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.fit_result import FitResult
 from henderson.estimation.gaussian_fit import GaussianAnalysis, fit_gaussian
 from henderson.estimation.laplace_fit import LaplaceAnalysis, Start, fit_laplace
-from henderson.estimation.model_design import ModelDesign, PredictorDesign
+from henderson.estimation.model_design import ModelDesign
 from henderson.estimation.pipeline import fit_design
 from henderson.estimation.stated_priors import penalty_of
 from henderson.families import Response
@@ -27,6 +26,7 @@ def refit(
     offset: Vector | None = None,
     component: str = "location",
     nearby: bool = False,
+    design: ModelDesign | None = None,
 ) -> Estimates:
     """Estimate again, reading no data and analysing no formula.
 
@@ -47,30 +47,29 @@ def refit(
     nearby
         Where the likelihood may have several maxima, go to the one near `estimates`; else to
         the highest that is found.
+    design
+        Another design to fit to, such as one with fewer terms; that of the fit by default.
 
     Returns
     -------
     Estimates
         With the frame and formula of the first fit, whatever was changed.
     """
-    specification = estimates.specification
+    specification, design = (
+        estimates.specification,
+        estimates.design if design is None else design,
+    )
     several = estimates.family.other_starts(estimates.response)
     start = _start(estimates) if nearby and several else None
     if method is not None:
         specification = replace(specification, method=method)
     if y is not None:
-        old = estimates.response
-        estimates = replace(estimates, response=Response.of(y, old.size, old.weight))
+        design = replace(design, response=with_observations(design.response, y))
     if fixed is not None or offset is not None:
-        own = estimates.predictors[component]
-        own = replace(
-            own,
-            fixed=own.fixed if fixed is None else fixed,
-            offset=own.offset if offset is None else offset,
-        )
-        estimates = replace(estimates, predictors={**estimates.predictors, component: own})
-    result = fit_design(specification, design_of(estimates), start=start)
-    return replace(_updated(estimates, result), specification=specification)
+        design = design.with_predictor(component, fixed=fixed, offset=offset)
+    priors = penalty_of(specification.priors, design.predictors, complete=False)
+    design = replace(design, penalty=priors)
+    return Estimates(specification, design, fit_design(specification, design, start=start))
 
 
 @final
@@ -91,7 +90,7 @@ class Refits:
     def of(cls, estimates: Estimates, control: FitControl | None = None) -> Self:
         """For the design of a fitted model."""
         control = control or FitControl()
-        design, asked = design_of(estimates), estimates.specification
+        design, asked = estimates.design, estimates.specification
         analysis = None  # residuals that vary together move with the parameters
         if design.errors is None:
             analysis = (
@@ -103,8 +102,8 @@ class Refits:
 
     def fit(self, y: Vector) -> Estimates:
         """The model fitted to y (n,), on the scale of `estimates.response.y`."""
-        old, asked = self.estimates.response, self.estimates.specification
-        response = Response.of(y, old.size, old.weight)
+        asked = self.estimates.specification
+        response = with_observations(self.design.response, y)
         design = replace(self.design, response=response)
         restricted = asked.method == "REML"
         with np.errstate(all="ignore"):
@@ -121,7 +120,12 @@ class Refits:
                     self.analysis,
                     Start(tuple(p.fixed_eta for p in self.estimates.predictors.values())),
                 )
-        return _updated(replace(self.estimates, response=response), result)
+        return Estimates(asked, design, result)
+
+
+def with_observations(response: Response, y: Vector) -> Response:
+    """Other observations y (n,), with the same trials and weights."""
+    return Response.of(y, response.size, response.weight)
 
 
 def with_columns(fixed: FixedDesign, combine: Matrix) -> FixedDesign:
@@ -136,76 +140,10 @@ def with_columns(fixed: FixedDesign, combine: Matrix) -> FixedDesign:
     )
 
 
-def design_of(estimates: Estimates) -> ModelDesign:
-    """The design that the model was fitted to."""
-    predictors = tuple(
-        PredictorDesign(
-            name=each.name,
-            fixed=each.fixed,
-            offset=each.offset,
-            random=tuple(term.design for term in each.terms),
-            structures=tuple(term.structure for term in each.terms),
-        )
-        for each in estimates.predictors.values()
-    )
-    return ModelDesign(
-        frame=estimates.frame,
-        family=estimates.family,
-        response=estimates.response,
-        predictors=predictors,
-        errors=None if estimates.errors is None else estimates.errors.design,
-        error_structures=() if estimates.errors is None else estimates.errors.structures,
-        penalty=penalty_of(estimates.specification.priors, predictors, complete=False),
-    )
-
-
 def _start(estimates: Estimates) -> Start:
     """Where a fit near these estimates starts."""
     predictors = estimates.predictors.values()
     return Start(
         tuple(each.fixed_eta for each in predictors),
         tuple(term.covariance for each in predictors for term in each.terms),
-    )
-
-
-def _updated(estimates: Estimates, result: FitResult) -> Estimates:
-    """The record with another result for the same design."""
-    predictors = {
-        name: replace(
-            each,
-            beta=fit.beta,
-            eta=fit.eta,
-            terms=tuple(
-                replace(
-                    term,
-                    theta=found.theta,
-                    covariance=found.covariance,
-                    modes=found.modes,
-                    mode_covariance=found.mode_covariance,
-                )
-                for term, found in zip(each.terms, fit.terms, strict=True)
-            ),
-        )
-        for (name, each), fit in zip(
-            estimates.predictors.items(), result.predictors, strict=True
-        )
-    }
-    P = sum(len(fit.beta) for fit in result.predictors)
-    errors = estimates.errors
-    if errors is not None and result.errors is not None:
-        errors = replace(
-            errors,
-            thetas=result.errors.thetas,
-            covariances=result.errors.covariances,
-        )
-    return replace(
-        estimates,
-        errors=errors,
-        predictors=predictors,
-        vcov=result.vcov_all[:P, :P].copy(),
-        vcov_all=result.vcov_all,
-        log_likelihood=result.log_likelihood,
-        n_parameters=P + len(result.theta),
-        certificate=result.certificate,
-        log_prior=result.log_prior,
     )

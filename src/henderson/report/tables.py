@@ -277,10 +277,7 @@ class Covariance:
     @property
     def parameters(self) -> dict[str, float]:
         """Those of the structure by name, on the scale of the linear predictor."""
-        k = len(self.effects)
-        size = float(np.sum(self.structure.factor(self.theta, k) ** 2))
-        unit = float(np.sqrt(np.trace(self.matrix) / size)) if size > 0.0 else 1.0
-        return self.structure.natural(self.structure.scaled(self.theta, k, unit), k)
+        return self.structure.natural(self.theta, len(self.effects))
 
     @property
     def variance_in_common(self) -> float | None:

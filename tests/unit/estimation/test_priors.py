@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 import henderson as hd
 from henderson.errors import HendersonError, ModelError
 from henderson.estimation.stated_priors import penalty_of, read_priors
-from henderson.refits.refitting import design_of
+
 
 CBPP = "cbind(incidence, size - incidence) ~ factor(period) + (1 | herd)"
 SLEEP = "Reaction ~ Days + (Days | Subject)"
@@ -127,7 +127,7 @@ def test_the_narrowest_statement_about_a_parameter_counts() -> None:
         "sd(herd)": "gamma(3, 0)",
     }
     model = hd.fit(CBPP.replace("+ (1", "+ size + (1"), data, family="binomial", priors=priors)
-    penalty = design_of(model.estimates).penalty
+    penalty = model.estimates.design.penalty
     assert penalty is not None
     assert [str(prior) for prior in penalty.coefficients.values()] == [
         "normal(0, 2)",
@@ -152,7 +152,7 @@ def test_one_standard_deviation_in_common_has_its_prior_once() -> None:
         hd.datasets.load("oats"),
         priors={"sd": "gamma(2, 0)"},
     )
-    design = design_of(common.estimates)
+    design = common.estimates.design
     penalty = penalty_of(statement, design.predictors)
     assert penalty is not None
     assert len(penalty.deviations) == 1

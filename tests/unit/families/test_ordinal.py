@@ -121,11 +121,11 @@ def test_standard_errors_of_expected_categories_are_by_the_delta_method(
 
     def expected(values: np.ndarray) -> np.ndarray:
         pieces = np.split(values, np.cumsum(sizes)[:-1])
-        moved = {
-            name: replace(each, beta=piece)
-            for (name, each), piece in zip(at.predictors.items(), pieces, strict=True)
-        }
-        other = hd.FittedModel(replace(at, predictors=moved))
+        moved = tuple(
+            replace(each, beta=piece)
+            for each, piece in zip(at.result.predictors, pieces, strict=True)
+        )
+        other = hd.FittedModel(replace(at, result=replace(at.result, predictors=moved)))
         return np.asarray(other.predict(table[["temp"]], random=False))
 
     h = 1e-5 * np.eye(len(beta))

@@ -44,7 +44,7 @@ def dense_covariance(at: Estimates, psi: np.ndarray) -> np.ndarray:
 def dense_variance(at: Estimates, psi: np.ndarray) -> np.ndarray:
     """V at ψ = (log σ, θ), in full."""
     model = hd.FittedModel(at)
-    V = np.diag(1.0 / at.response.size)
+    V = np.diag(np.exp(2 * psi[0]) / at.response.size)
     start, Z = 0, model.Z.toarray()
     column = 0
     for term in at.location.terms:
@@ -54,7 +54,7 @@ def dense_variance(at: Estimates, psi: np.ndarray) -> np.ndarray:
         Zt = Z[:, column : column + g * k]
         V = V + Zt @ np.kron(np.eye(g), T @ T.T) @ Zt.T
         start, column = start + count, column + g * k
-    return np.exp(2 * psi[0]) * V
+    return V
 
 
 def parameters(at: Estimates) -> np.ndarray:

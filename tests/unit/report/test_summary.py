@@ -95,7 +95,7 @@ def test_a_count_model_names_its_method_and_dispersion(counts: Estimates) -> Non
 def test_a_boundary_is_said_in_plain_words(linear: Estimates) -> None:
     sentence = "the variance of Subject is estimated as 0"
     found = Certificate(Outcome.BOUNDARY, 7, 1e-10, 0.3, boundary=(sentence,))
-    text = str(summarize(replace(linear, certificate=found)))
+    text = str(summarize(replace(linear, result=replace(linear.result, certificate=found))))
     assert f"Boundary: {sentence}" in text
 
 

@@ -37,6 +37,7 @@ class GeneralizedLeastSquares:
     """
 
     equations: MixedModelEquations
+    sigma: float
     templates: Vector  # T of all terms relative to σ, one after another
     root: Matrix
     F: Matrix
@@ -64,7 +65,7 @@ class GeneralizedLeastSquares:
         back = equations.multiply(equations.scale(x, templates, transposed=False))
         F = zx[0] @ half - back[0]
         root = sigma * (solve_triangular(basis.R, half) if half.size else half)
-        return cls(equations, templates, root, F, tuple(equations.by_term([F])))
+        return cls(equations, sigma, templates, root, F, tuple(equations.by_term([F])))
 
     def information_changes(self, term: int, D: Blocks) -> Blocks:
         """Fᵀ∆F of matrices D (m, k, k) in one term, (m, p, p): the information lost."""

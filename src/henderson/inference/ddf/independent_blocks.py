@@ -165,22 +165,22 @@ def satterthwaite(estimates: Estimates) -> Satterthwaite:
     p = estimates.location.beta.size
     estimated = np.nan_to_num(estimates.vcov_all[p:, p:])
     vcov, errors = estimates.vcov[:p, :p], estimates.errors
-    if errors is not None:
-        estimated = np.pad(estimated, ((1, 0), (1, 0)))  # there is no σ beside them
     if errors_are_regular(estimates):
         likelihood, basis, psi = correlated_likelihood(estimates, scales=True)
         half, lost = likelihood.information_lost(psi)
         gamma = estimates.predictors["dispersion"].beta.size  # before θ in `vcov_all`
         lost = np.roll(lost, gamma, axis=0)
         return Satterthwaite(vcov, np.linalg.solve(basis.R, half), lost, estimated)
-    variance = 1.0 if errors is not None else _variance(estimates)  # of which θ are relative
     of_terms = [
-        variance * changes_of(t.structure, t.theta, t.design.n_effects)
-        for t in estimates.location.terms
+        changes_of(t.structure, t.theta, t.design.n_effects) for t in estimates.location.terms
     ]
-    of_residuals = [] if errors is None else _by_group(errors, changes_of)
+    if errors is None:  # log σ, which is before θ in `vcov_all`
+        of_residuals = [2.0 * _variance(estimates) * _ONE]
+    else:
+        of_residuals = _by_group(errors, changes_of)
     sums = BlockSums.of(estimates, of_terms, of_residuals, second_order=False)
-    return Satterthwaite(vcov, sums.root, sums.lost, estimated)
+    lost = np.roll(sums.lost, 1 if errors is None else 0, axis=0)
+    return Satterthwaite(vcov, sums.root, lost, estimated)
 
 
 def kenward_roger(estimates: Estimates) -> KenwardRoger:

@@ -8,7 +8,7 @@ the variances are parametrized. A parameter at a boundary does not move v and ad
 
 With TTᵀ = Φ, λ = Tᵀl and F as in `generalized_least_squares`:
 
-    ∂v/∂log σ = 2v,   ∂v/∂θⱼ = λᵀFᵀ∆ⱼFλ,   ∆ⱼ = ∂(ΛΛᵀ)/∂θⱼ
+    ∂v/∂θⱼ = λᵀFᵀ∆ⱼFλ,   ∆ⱼ = ∂G/∂θⱼ/σ²,   ∂v/∂log σ = 2v − 2λᵀFᵀ(G/σ²)Fλ
 
 Several rows L jointly: the eigenvectors of LΦLᵀ give independent t with νₘ each; q⁻¹ Σ t² is
 referred to F(q, ν), where ν makes its mean that of the independent t²:
@@ -26,7 +26,8 @@ import numpy as np
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.estimation.estimates import Estimates
-from henderson.inference.ddf.generalized_least_squares import GeneralizedLeastSquares, stacked
+from henderson.inference.ddf.expected_information import changes_of
+from henderson.inference.ddf.generalized_least_squares import GeneralizedLeastSquares
 
 _EQUAL = 1e-8
 
@@ -38,8 +39,8 @@ class Satterthwaite:
 
     vcov: Matrix  # Φ, (p, p)
     root: Matrix  # T, (p, p)
-    changes: Blocks  # Fᵀ∆F by covariance parameter, (nθ, p, p)
-    covariance: Matrix  # A, (1 + nθ, 1 + nθ), zero for parameters at a boundary
+    changes: Blocks  # −Tᵀ∂(XᵀV⁻¹X)T by variance parameter, (m, p, p)
+    covariance: Matrix  # A, (m, m), zero for parameters at a boundary
 
     name = "satterthwaite"
 
@@ -48,17 +49,19 @@ class Satterthwaite:
         """For a linear model: ML or REML, any structure of the random effects."""
         gls = GeneralizedLeastSquares.of(estimates)
         location = estimates.location
-        p = location.beta.size
+        p, sigma2 = location.beta.size, gls.sigma**2
+        of_sigma = 2.0 * np.eye(p)[None]
         changes = []
         for t, term in enumerate(location.terms):
-            k = term.design.n_effects
-            T = term.structure.factor(term.theta, k)
-            half = term.structure.factor_derivatives(term.theta, k) @ T.T
-            changes.append(gls.information_changes(t, half + half.transpose(0, 2, 1)))
+            by_theta = changes_of(term.structure, term.theta, term.design.n_effects)
+            moves = np.concatenate([term.covariance[None], by_theta]) / sigma2
+            moved = gls.information_changes(t, moves)
+            of_sigma = of_sigma - 2.0 * moved[:1]
+            changes.append(moved[1:])
         return cls(
             vcov=estimates.vcov[:p, :p],
             root=gls.root,
-            changes=stacked(changes, p),
+            changes=np.concatenate([of_sigma, *changes]),
             covariance=np.nan_to_num(estimates.vcov_all[p:, p:]),
         )
 
@@ -66,8 +69,7 @@ class Satterthwaite:
         """ν of each row of L (r, p); shape (r,)."""
         rows = L @ self.root
         v = np.einsum("rp,rp->r", rows, rows)
-        along = np.einsum("rp,mpq,rq->rm", rows, self.changes, rows, optimize=True)
-        g = np.column_stack([2.0 * v, along])
+        g = np.einsum("rp,mpq,rq->rm", rows, self.changes, rows, optimize=True)
         spread = np.einsum("rm,ml,rl->r", g, self.covariance, g, optimize=True)
         return np.divide(2.0 * v**2, spread, out=np.full(len(L), np.nan), where=spread > 0.0)
 

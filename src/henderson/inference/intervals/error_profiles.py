@@ -15,6 +15,7 @@ from henderson.arrays import Vector
 from henderson.covariance import CovarianceStructure, Unstructured
 from henderson.covariance.diagonal import Diagonal
 from henderson.estimation.estimates import ErrorEstimates, Estimates
+from henderson.estimation.model_design import ModelDesign
 from henderson.inference.intervals.coefficient_profiles import step_to
 from henderson.inference.intervals.constrained_structures import (
     FixedCorrelation,
@@ -42,7 +43,7 @@ class ErrorParameter:
         """The estimate by `best`, a fit by maximum likelihood, and where ζ is −z and z."""
 
         def zeta(step: float) -> float:
-            fit = refit(self._held(best, self.at + step))
+            fit = refit(best, design=self._held(best, self.at + step))
             lost = 2.0 * (best.log_likelihood - fit.log_likelihood)
             return float(np.sign(step) * np.sqrt(max(lost, 0.0)))
 
@@ -54,11 +55,10 @@ class ErrorParameter:
         )
         return self.natural(self.at), self.natural(low), self.natural(high)
 
-    def _held(self, best: Estimates, value: float) -> Estimates:
-        assert best.errors is not None
-        structures = list(best.errors.structures)
+    def _held(self, best: Estimates, value: float) -> ModelDesign:
+        structures = list(best.design.error_structures)
         structures[self.group] = self.hold(value)
-        return replace(best, errors=replace(best.errors, structures=tuple(structures)))
+        return replace(best.design, error_structures=tuple(structures))
 
 
 def error_parameters(errors: ErrorEstimates | None) -> dict[str, ErrorParameter]:

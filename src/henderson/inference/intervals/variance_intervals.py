@@ -135,12 +135,11 @@ def _coordinates(
     ends = np.cumsum([len(log_sigma), *(len(each) for each in theta)])
 
     def of(psi: Vector) -> Named:
-        unit = float(np.exp(psi[0])) if linear else 1.0  # of T in the linear model
         pieces = np.split(psi, ends)[1:-1]
         found: Named = {}
         for (predictor, term), own in zip(terms, pieces, strict=False):
             prefix = "" if predictor == "location" else f"{predictor}:"
-            named = _of_term(term.structure, own, term.design.effects, unit)
+            named = _of_term(term.structure, own, term.design.effects)
             found |= {f"{prefix}{n}|{term.design.group}": value for n, value in named}
         if errors is not None:
             labels = [f"Residual ({g})" if g else "Residual" for g in errors.design.groups]
@@ -148,18 +147,17 @@ def _coordinates(
             for label, structure, own in of_residual:
                 named = _of_residual(structure, own, errors.design.positions)
                 found |= {f"{n}|{label}": value for n, value in named}
-        return found | ({"sigma": unit} if linear else {})
+        return found | ({"sigma": float(np.exp(psi[0]))} if linear else {})
 
     psi = np.concatenate([log_sigma, *theta])
     return psi, estimates.vcov_all[np.ix_(kept, kept)], of
 
 
 def _of_term(
-    structure: CovarianceStructure, theta: Vector, effects: Sequence[object], unit: float
+    structure: CovarianceStructure, theta: Vector, effects: Sequence[object]
 ) -> Iterator[tuple[str, float]]:
     """Standard deviations and correlations; what a structure calls its own."""
     k = len(effects)
-    theta = structure.scaled(theta, k, unit)
     T = structure.factor(theta, k)
     G = T @ T.T
     sd = np.sqrt(np.diag(G))
@@ -179,6 +177,6 @@ def _of_residual(
     structure: CovarianceStructure, theta: Vector, positions: Sequence[object]
 ) -> Iterator[tuple[str, float]]:
     if isinstance(structure, Unstructured | Diagonal):
-        yield from _of_term(structure, theta, positions, 1.0)
+        yield from _of_term(structure, theta, positions)
     else:
         yield from structure.natural(theta, len(positions)).items()

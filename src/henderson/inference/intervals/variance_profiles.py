@@ -27,6 +27,7 @@ from henderson.equations import MixedModelEquations
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates, TermEstimates
 from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.estimation.model_design import ModelDesign
 from henderson.inference.intervals.coefficient_profiles import (
     chosen_names,
     interval_table,
@@ -45,7 +46,7 @@ from henderson.likelihood.gaussian import GaussianLikelihood
 from henderson.likelihood.objective import Evaluation
 from henderson.optimize import SearchLimits, minimize
 from henderson.quantiles import normal_quantile
-from henderson.refits.refitting import design_of, refit
+from henderson.refits.refitting import refit
 from henderson.tables import NativeTable
 
 _MOST_INFORMED = 300.0  # the square root of such an information
@@ -298,13 +299,18 @@ def _ends_of_element(best: Estimates, which: _Parameter, z: float) -> tuple[floa
     predictor = best.predictors[which.predictor]
     term = predictor.terms[which.term]
     at = float(term.theta[which.element])
-    others = tuple(t for i, t in enumerate(predictor.terms) if i != which.term)
-    without = refit(_with_terms(best, which.predictor, others))
+    others = [t for i, t in enumerate(predictor.terms) if i != which.term]
+    fewer = best.design.with_predictor(
+        which.predictor,
+        random=tuple(t.design for t in others),
+        structures=tuple(t.structure for t in others),
+    )
+    without = refit(best, design=fewer)
     most = 2.0 * (best.log_likelihood - without.log_likelihood)
 
     def lost(step: float) -> float:
         held = FixedElement(term.structure, which.element, at + step)
-        fit = refit(_with_structure(best, which, held), nearby=True)
+        fit = refit(best, design=_with_structure(best, which, held), nearby=True)
         return min(2.0 * (best.log_likelihood - fit.log_likelihood), most)
 
     steps = np.clip([_end(lost, side) for side in (-z, z)], -_FARTHEST, _FARTHEST)
@@ -312,18 +318,13 @@ def _ends_of_element(best: Estimates, which: _Parameter, z: float) -> tuple[floa
     return ends[0], ends[1] if ends[1] < _ENDLESS else np.inf
 
 
-def _with_terms(best: Estimates, predictor: str, terms: tuple[TermEstimates, ...]) -> Estimates:
-    own = replace(best.predictors[predictor], terms=terms)
-    return replace(best, predictors={**best.predictors, predictor: own})
-
-
 def _with_structure(
     best: Estimates, which: _Parameter, structure: CovarianceStructure
-) -> Estimates:
+) -> ModelDesign:
     """The design with another structure of the parameter's term."""
-    terms = list(best.predictors[which.predictor].terms)
-    terms[which.term] = replace(terms[which.term], structure=structure)
-    return _with_terms(best, which.predictor, tuple(terms))
+    structures = [term.structure for term in best.predictors[which.predictor].terms]
+    structures[which.term] = structure
+    return best.design.with_predictor(which.predictor, structures=tuple(structures))
 
 
 def _end(lost: Callable[[float], float], z: float) -> float:
@@ -366,7 +367,7 @@ def _by_structure(best: Estimates, which: _Parameter) -> Callable[[float], float
             others = (j for j in range(k) if j not in which.pair)
             base = Unstructured((*which.pair, *others))
             structure = FixedCorrelation(base, k, float(value))
-        fit = refit(_with_structure(best, which, structure), nearby=True)
+        fit = refit(best, design=_with_structure(best, which, structure), nearby=True)
         return 2.0 * (best.log_likelihood - fit.log_likelihood)
 
     return lost
@@ -383,7 +384,7 @@ class _LinearModel:
     @classmethod
     def of(cls, best: Estimates) -> "_LinearModel":
         """The equations of a fit by maximum likelihood."""
-        design, location = design_of(best), best.location
+        design, location = best.design, best.location
         size = best.response.size
         unit = float(np.exp(best.predictors["dispersion"].beta[0]))
         likelihood = GaussianLikelihood(
@@ -394,8 +395,8 @@ class _LinearModel:
             None if np.all(size == 1.0) else size,
             restricted=False,
         )
-        pieces = [term.theta for term in location.terms]
-        return cls(likelihood, np.concatenate(pieces) if pieces else np.empty(0), unit)
+        theta = likelihood.parameters.scaled(best.result.theta, 1.0 / unit)
+        return cls(likelihood, theta, unit)
 
     def least_that_counts(self, which: _Parameter) -> float:
         """A standard deviation well above those that the equations keep away from zero.

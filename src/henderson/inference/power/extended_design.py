@@ -4,13 +4,14 @@ New levels of a grouping factor repeat the rows of the first, second, ... level 
 levels of their own of every factor nested in it. The parameters stay.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from henderson.design import FixedDesign, ModelFrame, random_design
+from henderson.arrays import Matrix, Vector
+from henderson.design import ErrorDesign, FixedDesign, ModelFrame, random_design
 from henderson.design.columns import Variable
 from henderson.design.error_design import error_design
 from henderson.design.evaluation import columns_used
@@ -19,12 +20,9 @@ from henderson.design.model_matrix import assemble, known_values
 from henderson.design.response import ObservedResponse
 from henderson.design.variable_functions import evaluator
 from henderson.errors import DataError, ModelError, did_you_mean
-from henderson.estimation.estimates import (
-    ErrorEstimates,
-    Estimates,
-    PredictorEstimates,
-    TermEstimates,
-)
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.fit_result import PredictorFit, TermFit
+from henderson.estimation.model_design import PredictorDesign
 from henderson.families import Response
 from henderson.formula import Formula
 from henderson.formula.syntax_tree import parse_expression
@@ -102,45 +100,42 @@ def extended(estimates: Estimates, extend: Mapping[str, int], *, repeat: int = 1
 
 
 def _over(estimates: Estimates, frame: ModelFrame, take: NDArray[np.int64]) -> Estimates:
-    response = estimates.response
-    predictors = {
-        name: _predictor(each, frame, formula, take)
-        for (name, each), formula in zip(
-            estimates.predictors.items(), frame.formulas, strict=True
-        )
-    }
-    size, weight = response.size[take], response.weight[take]
-    made = replace(
-        estimates,
+    old, found = estimates.design, estimates.result
+    size, weight = old.response.size[take], old.response.weight[take]
+    predictors = tuple(
+        _predictor(each, frame, formula, take)
+        for each, formula in zip(old.predictors, frame.formulas, strict=True)
+    )
+    design = replace(
+        old,
         frame=frame,
         response=Response.of(np.zeros(len(take)), size, weight),
         predictors=predictors,
+        errors=None if old.errors is None else _subjects(old.errors, frame),
     )
-    if estimates.errors is not None:
-        made = _with_subjects(made, estimates.errors, frame)
+    fits = [
+        without_modes(each, fit.beta, [(t.theta, t.covariance) for t in fit.terms])
+        for each, fit in zip(predictors, found.predictors, strict=True)
+    ]
+    if design.errors is not None and found.errors is not None:
+        at, spread = design.errors, fits[1]
+        variance = np.stack(found.errors.covariances)[at.group, at.position, at.position]
+        fits[1] = replace(spread, eta=0.5 * np.log(variance) + spread.eta)
+    result = replace(found, predictors=tuple(fits))
+    made = Estimates(estimates.specification, design, result)
     y = draw_response(made, np.random.default_rng(0))
-    return replace(made, response=Response.of(y, size, weight))
+    return replace(made, design=replace(design, response=Response.of(y, size, weight)))
 
 
-def _with_subjects(
-    estimates: Estimates, errors: ErrorEstimates, frame: ModelFrame
-) -> Estimates:
-    """The covariances of the residuals over the subjects of another frame."""
-    old = errors.design
+def _subjects(old: ErrorDesign, frame: ModelFrame) -> ErrorDesign:
+    """The subjects of another frame."""
     new = error_design(frame, old.term, timed=old.points is not None, every_pair=False)
     if (new.positions, new.groups) != (old.positions, old.groups):
         raise ModelError(
             f"With so few levels {old.term.text} has other positions or groups than before. "
             "Keep more levels."
         )
-    variance = np.stack(errors.covariances)[new.group, new.position, new.position]
-    dispersion = estimates.predictors["dispersion"]
-    dispersion = replace(dispersion, eta=0.5 * np.log(variance) + dispersion.fixed_eta)
-    return replace(
-        estimates,
-        errors=replace(errors, design=new),
-        predictors={**estimates.predictors, "dispersion": dispersion},
-    )
+    return new
 
 
 def _observed(response: ObservedResponse, take: NDArray[np.int64]) -> ObservedResponse:
@@ -153,27 +148,33 @@ def _observed(response: ObservedResponse, take: NDArray[np.int64]) -> ObservedRe
 
 
 def _predictor(
-    each: PredictorEstimates, frame: ModelFrame, formula: Formula, take: NDArray[np.int64]
-) -> PredictorEstimates:
-    terms = []
-    for term in each.terms:
-        design = random_design(frame, formula, term.design.term)
-        if design.effects != term.design.effects:
+    each: PredictorDesign, frame: ModelFrame, formula: Formula, take: NDArray[np.int64]
+) -> PredictorDesign:
+    random = tuple(random_design(frame, formula, term.term) for term in each.random)
+    for new, old in zip(random, each.random, strict=True):
+        if new.effects != old.effects:
             raise ModelError(
-                f"With so few levels {term.design.term.text} has other effects than before. "
+                f"With so few levels {old.term.text} has other effects than before. "
                 "Keep more levels."
             )
-        terms.append(without_modes(replace(term, design=design)))
     fixed = _fixed(each.fixed, frame, formula)
-    offset = each.offset[take]
-    eta = fixed.matrix @ each.beta + offset
-    return replace(each, fixed=fixed, offset=offset, terms=tuple(terms), eta=eta)
+    return replace(each, fixed=fixed, offset=each.offset[take], random=random)
 
 
-def without_modes(term: TermEstimates) -> TermEstimates:
-    """The term with conditional modes of 0 for the levels of its design."""
-    g, k = term.design.n_levels, term.design.n_effects
-    return replace(term, modes=np.zeros((g, k)), mode_covariance=np.zeros((g, k, k)))
+def without_modes(
+    design: PredictorDesign, beta: Vector, terms: Sequence[tuple[Vector, Matrix]]
+) -> PredictorFit:
+    """β, and θ with the covariance of each random term, at conditional modes of 0."""
+    fits = [
+        TermFit(
+            theta,
+            covariance,
+            np.zeros((term.n_levels, term.n_effects)),
+            np.zeros((term.n_levels, term.n_effects, term.n_effects)),
+        )
+        for term, (theta, covariance) in zip(design.random, terms, strict=True)
+    ]
+    return PredictorFit(beta, tuple(fits), design.fixed.matrix @ beta + design.offset)
 
 
 def _fixed(fixed: FixedDesign, frame: ModelFrame, formula: Formula) -> FixedDesign:

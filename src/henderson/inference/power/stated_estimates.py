@@ -1,6 +1,7 @@
 """A model with stated parameters over a design, as if it had been fitted: for planning."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -14,7 +15,8 @@ from henderson.design.evaluation import columns_used
 from henderson.design.model_frame import PerRow
 from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation import Specification
-from henderson.estimation.estimates import Estimates, PredictorEstimates, TermEstimates
+from henderson.estimation.estimates import Estimates
+from henderson.estimation.fit_result import FitResult
 from henderson.estimation.model_design import ModelDesign, PredictorDesign, design_model
 from henderson.families import Family, Response
 from henderson.formula.syntax_tree import parse_expression
@@ -69,31 +71,35 @@ def stated_estimates(
     )
     _require_known(variances, _keys(design))
     betas = {each.name: _beta(each, params.get(each.name, {})) for each in design.predictors}
-    unit = float(np.exp(2.0 * betas["dispersion"][0])) if design.is_linear else 1.0
-    predictors = {
-        each.name: _predictor(each, betas[each.name], variances, unit)
+    fits = [
+        without_modes(
+            each,
+            betas[each.name],
+            [
+                _stated(design, structure, variances)
+                for design, structure in zip(each.random, each.structures, strict=True)
+            ],
+        )
         for each in design.predictors
-    }
+    ]
     P = sum(beta.size for beta in betas.values())
-    count = P + sum(t.theta.size for each in predictors.values() for t in each.terms)
-    n = design.n
+    count = P + sum(t.theta.size for each in fits for t in each.terms)
     response = design.response
+    zeros = Response.of(np.zeros(design.n), response.size, response.weight)
     made = Estimates(
-        specification=specification,
-        frame=design.frame,
-        family=design.family,
-        response=Response.of(np.zeros(n), response.size, response.weight),
-        predictors=predictors,
-        vcov=np.full((P, P), np.nan),
-        vcov_all=np.full((count, count), np.nan),
-        log_likelihood=np.nan,
-        n_parameters=count,
-        certificate=Certificate(Outcome.STATED, 0, np.nan, np.nan),
+        specification,
+        replace(design, response=zeros),
+        FitResult(
+            predictors=tuple(fits),
+            vcov_all=np.full((count, count), np.nan),
+            log_likelihood=np.nan,
+            certificate=Certificate(Outcome.STATED, 0, np.nan, np.nan),
+        ),
     )
     if design.is_linear:
         root = GeneralizedLeastSquares.of(made).root
         p = len(root)
-        made.vcov[:p, :p] = made.vcov_all[:p, :p] = root @ root.T
+        made.result.vcov_all[:p, :p] = root @ root.T
     return made
 
 
@@ -160,29 +166,10 @@ def _beta(predictor: PredictorDesign, given: Mapping[str, float]) -> Vector:
     return beta
 
 
-def _predictor(
-    predictor: PredictorDesign, beta: Vector, variances: Mapping[str, Any], unit: float
-) -> PredictorEstimates:
-    terms = tuple(
-        _term(design, structure, variances, unit)
-        for design, structure in zip(predictor.random, predictor.structures, strict=True)
-    )
-    return PredictorEstimates(
-        name=predictor.name,
-        fixed=predictor.fixed,
-        beta=beta,
-        offset=predictor.offset,
-        terms=terms,
-        eta=predictor.fixed.matrix @ beta + predictor.offset,
-    )
-
-
-def _term(
-    design: RandomDesign,
-    structure: CovarianceStructure,
-    variances: Mapping[str, Any],
-    unit: float,
-) -> TermEstimates:
+def _stated(
+    design: RandomDesign, structure: CovarianceStructure, variances: Mapping[str, Any]
+) -> tuple[Vector, Matrix]:
+    """θ and the covariance of one random term."""
     key = design.term.text if design.term.text in variances else design.group
     k = design.n_effects
     if key not in variances:
@@ -194,10 +181,7 @@ def _term(
     G = _covariance(variances[key], k, design)
     size = np.maximum(np.diag(G), _SMALL * max(float(np.trace(G)), 1e-300))
     near = G + _SMALL * np.diag(size)
-    theta = structure.parameters_near(near / unit)
-    return without_modes(
-        TermEstimates(design, structure, theta, G, np.empty((0, k)), np.empty((0, k, k)))
-    )
+    return structure.parameters_near(near), G
 
 
 def _covariance(given: Any, k: int, design: RandomDesign) -> Matrix:  # noqa: ANN401

@@ -26,7 +26,6 @@ from henderson.families import Response
 from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
 from henderson.likelihood.laplace import LaplaceLikelihood
 from henderson.likelihood.rows import Rows
-from henderson.refits.refitting import design_of
 
 
 @final
@@ -95,11 +94,10 @@ def score_sandwich(
 
 def cluster_scores(estimates: Estimates, codes: NDArray[np.integer], m: int) -> Matrix:
     """∂ log Lᵢ/∂(β, θ) of each cluster, (m, P + nθ), in the order of `vcov_all`."""
-    design = design_of(estimates)
+    design = estimates.design
     parameters = design.covariance_parameters()
-    theta = [t.theta for each in estimates.predictors.values() for t in each.terms]
     beta = np.concatenate([each.beta for each in estimates.predictors.values()])
-    psi = np.concatenate([*theta, beta])
+    psi = np.concatenate([estimates.result.theta, beta])
     count = len(parameters)
     out = np.empty((m, len(psi)))
     order = np.argsort(codes, kind="stable")
