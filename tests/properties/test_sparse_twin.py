@@ -18,7 +18,9 @@ from scipy.sparse import (
     random_array,
 )
 
-from henderson.equations.sparse import Entries, Ordering, Rows, SparseCholesky
+from henderson.covariance.precision import autoregression as autoregression_of
+from henderson.equations.sparse import Ordering, SparseCholesky
+from henderson.equations.sparse_parts import Entries, LevelBlocks, Rows
 
 ORDERINGS: list[Ordering] = ["auto", "natural", "minimum degree", "nested dissection"]
 
@@ -272,10 +274,118 @@ def test_equations_with_related_levels_are_a_sum_of_their_parts() -> None:
         derivative = np.random.default_rng(9).normal(size=len(q))
         M = Q.matrix(derivative, n).toarray()
         assert_allclose(factor.trace(1, derivative), np.sum(inverse * M), rtol=1e-9)
-        blocks = factor.inverse_blocks(np.arange(levels) * k, k)
-        for j in range(levels):
-            at = slice(j * k, j * k + k)
-            assert_allclose(blocks[j], inverse[at, at], rtol=1e-9)
+        i, j = parts[0].pairs()
+        assert_allclose(factor.inverse_of(0), inverse[i, j], rtol=1e-9)
+        own = np.arange(levels * k).reshape(levels, k)
+        lag = factor.inverse_of(1)
+        assert lag.shape == (len(q), k)
+        for c in range(k):
+            expected = inverse[own[Q.rows, c], own[Q.columns, c]]
+            assert_allclose(lag[:, c], expected, rtol=1e-9)
+
+
+def test_blocks_of_levels_go_to_their_place_and_come_back() -> None:
+    rng = np.random.default_rng(10)
+    k, w = 3, 2
+    crossed = np.flatnonzero(rng.random((6, 5)) < 0.4)
+    a, b = np.divmod(crossed, 5)
+    first, second = np.arange(6) * k, 6 * k + np.arange(5) * w
+    parts = [
+        LevelBlocks(first, first, k, k),
+        LevelBlocks(second, second, w, w),
+        LevelBlocks(second[b], first[a], w, k),
+    ]
+    C = np.zeros((6 * k + 5 * w,) * 2)
+    own = [np.eye(size) * 9.0 + np.ones((size, size)) for size in (k, w)]
+    values = [
+        np.broadcast_to(own[0], (6, k, k)),
+        np.broadcast_to(own[1], (5, w, w)),
+        rng.normal(size=(len(a), w, k)),
+    ]
+    for part, blocks in zip(parts, values, strict=True):
+        for i, j, block in zip(part.rows, part.columns, blocks, strict=True):
+            C[i : i + part.height, j : j + part.width] = block
+            C[j : j + part.width, i : i + part.height] = block.T
+    factor = SparseCholesky(len(C), parts)
+    assert_allclose(factor.factor(values), np.linalg.slogdet(C)[1], rtol=1e-12)
+    assert_allclose(factor.multiply(values, np.eye(len(C))), C)
+    factor.invert()
+    inverse = np.linalg.inv(C)
+    for p, part in enumerate(parts):
+        found = factor.inverse_of(p)
+        for i, j, block in zip(part.rows, part.columns, found, strict=True):
+            assert_allclose(block, inverse[i : i + part.height, j : j + part.width], rtol=1e-9)
+    assert_allclose(sum(map(factor.trace, range(3), values)), len(C), rtol=1e-12)
+
+
+def related_poisson(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+    """log L by Laplace of counts with two effects a level, levels along an AR(1); its gradient.
+
+    b = (I ⊗ T)a,   a ~ N(0, (Q(ρ) ⊗ I)⁻¹),   C = ΛᵀZᵀWZΛ + Q ⊗ I
+    ∂/∂ρ = −½aᵀQ′a + αᵀQ′a − ½tr(C⁻¹Q′) + (k/2)tr(Q⁻¹Q′)
+    """
+    rng = np.random.default_rng(3)
+    g, k, n = 25, 2, 160
+    level = rng.integers(g, size=n)
+    X = np.column_stack([np.ones(n), rng.normal(size=n)])
+    y = rng.poisson(np.exp(0.6 + 0.3 * X[:, 1] + rng.normal(size=g)[level] * 0.5))
+    beta, rho = parameters[:2], parameters[5]
+    T = np.array([[parameters[2], 0.0], parameters[3:5]])
+    Q = autoregression_of(rho, np.ones(g - 1))
+    start = np.arange(0, 2 * n + 1, 2)
+    parts = [
+        Rows((level[:, None] * k + np.arange(k)).ravel(), start),
+        Entries(Q.rows, Q.columns, repeat=k),
+    ]
+    C = SparseCholesky(g * k, parts)
+    prior = parts[1].matrix(Q.values, g * k)
+    z = X @ T  # rows of ZΛ
+
+    def sums(v: np.ndarray) -> np.ndarray:
+        out = np.zeros((g, k))
+        np.add.at(out, level, v[:, None] * z)
+        return out.ravel()
+
+    a = np.zeros(g * k)
+    mu = y.astype(float)
+    for _ in range(50):
+        mu = np.exp(X @ beta + np.sum(z * a.reshape(g, k)[level], axis=1))
+        C.factor([(z, mu), Q.values])
+        a = a + C.solve(sums(y - mu) - prior @ a)
+    log_det = C.factor([(z, mu), Q.values])
+    C.invert()
+    value = np.sum(y * np.log(mu) - mu) - 0.5 * a @ (prior @ a) - 0.5 * log_det
+    assert Q.log_determinant is not None
+    value += 0.5 * k * Q.log_determinant[0]
+    t = 0.5 * C.leverages(0, z) * mu  # −½ S l‴
+    alpha = C.solve(sums(t))
+    residual = y - mu - t + mu * np.sum(z * alpha.reshape(g, k)[level], axis=1)
+    packed = C.inverse_of(0).reshape(n, 3)  # 11, 12, 22 of each row
+    zC = np.column_stack(
+        [
+            z[:, 0] * packed[:, 0] + z[:, 1] * packed[:, 1],
+            z[:, 0] * packed[:, 1] + z[:, 1] * packed[:, 2],
+        ]
+    )
+    by_T = X.T @ (residual[:, None] * a.reshape(g, k)[level])
+    by_T -= X.T @ ((y - mu)[:, None] * alpha.reshape(g, k)[level]) + X.T @ (mu[:, None] * zC)
+    change = parts[1].matrix(Q.derivatives[0], g * k) @ a
+    by_rho = alpha @ change - 0.5 * a @ change - 0.5 * C.trace(1, Q.derivatives[0])
+    by_rho += 0.5 * k * Q.log_determinant[1][0]
+    return value, np.array([*(X.T @ residual), by_T[0, 0], by_T[1, 0], by_T[1, 1], by_rho])
+
+
+def test_the_laplace_gradient_of_related_levels_needs_nothing_else() -> None:
+    at = np.array([0.5, 0.2, 0.6, 0.15, 0.3, 0.55])
+    h = 1e-5
+    for point in (at, at * [1, 1, 1, 1, 0, -1]):  # also a singular T, and ρ below 0
+        _, gradient = related_poisson(point)
+        steps = h * np.eye(6)
+        numeric = [
+            (related_poisson(point + e)[0] - related_poisson(point - e)[0]) / (2 * h)
+            for e in steps
+        ]
+        assert_allclose(gradient, numeric, rtol=1e-7, atol=1e-6)
 
 
 def test_a_sparse_tail_takes_what_its_leaves_leave_by_rows_of_negative_weight() -> None:

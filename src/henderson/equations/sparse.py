@@ -14,103 +14,19 @@ Appl. 17(4), 886–905; George (1973), SIAM J. Numer. Anal. 10(2), 345–363.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
-from scipy.sparse import coo_array, csc_array, csr_array, sparray, tril
+from scipy.sparse import csc_array
 
 from henderson import _core
-from henderson.arrays import Blocks, Matrix, Vector
+from henderson.arrays import Matrix, Vector
 from henderson.covariance.precision import Precision
+from henderson.equations.sparse_parts import Entries, Part, Rows
 
-Places: TypeAlias = NDArray[np.int64]
 Ordering = Literal["auto", "natural", "minimum degree", "nested dissection"]
-
-
-@final
-@dataclass(frozen=True)
-class Entries:
-    """A part M ⊗ I of C by the entries of a symmetric M, each given once.
-
-    An entry (i, j) off the diagonal stands for (j, i) too. Entries named twice add up.
-    """
-
-    rows: NDArray[np.int32]  # (entries,)
-    columns: NDArray[np.int32]  # (entries,)
-    repeat: int = 1  # the size of I: effects of a level
-
-    @classmethod
-    def of(cls, matrix: sparray, repeat: int = 1) -> "Entries":
-        """Those of the lower triangle, in the order of `values_of`."""
-        lower = coo_array(tril(matrix))
-        return cls(lower.coords[0].astype(np.int32), lower.coords[1].astype(np.int32), repeat)
-
-    @staticmethod
-    def values_of(matrix: sparray) -> Vector:
-        """The values of a matrix with the entries of `of`."""
-        return np.asarray(coo_array(tril(matrix)).data, dtype=float)
-
-    def pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Rows and columns of C, those of one entry together."""
-        each = np.arange(self.repeat)
-        rows, columns = np.asarray(self.rows), np.asarray(self.columns)
-        if not rows.shape == columns.shape == (rows.size,):
-            raise ValueError(f"rows {rows.shape} and columns {columns.shape} are not alike.")
-        i, j = [(at[:, None] * self.repeat + each).ravel() for at in (rows, columns)]
-        return i.astype(np.int32), j.astype(np.int32)
-
-    def matrix(self, values: Vector, n: int) -> csc_array:
-        """M ⊗ I in full, (n, n)."""
-        rows, columns = self.pairs()
-        v = np.repeat(values, self.repeat)
-        off = rows != columns
-        return csc_array(
-            (np.r_[v, v[off]], (np.r_[rows, columns[off]], np.r_[columns, rows[off]])), (n, n)
-        )
-
-
-@final
-@dataclass(frozen=True)
-class Rows:
-    """A part ZᵀWZ of C by the rows of Z: row i has values in `columns[start[i]:start[i + 1]]`.
-
-    W is diagonal, and may be negative: what a group of columns leaves to the others when it is
-    eliminated, −VᵀV, is such a part.
-    """
-
-    columns: NDArray[np.int32]  # (nonzeros of Z,); each once a row
-    start: NDArray[np.int64]  # (n + 1,)
-
-    @classmethod
-    def of(cls, Z: sparray) -> "Rows":
-        """Those of a sparse Z; its `data` in CSR order are the values."""
-        by_row = csr_array(Z)
-        return cls(by_row.indices.astype(np.int32), by_row.indptr.astype(np.int64))
-
-    def pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Columns of all pairs of values of a row: 11, 12 ... 1s, 22 ..., row by row."""
-        size = np.diff(self.start)
-        end = np.repeat(self.start[1:], size)
-        first = np.arange(len(self.columns))
-        partners = end - first  # itself and those after it
-        a = np.repeat(first, partners)
-        within = np.arange(len(a)) - np.repeat(np.cumsum(partners) - partners, partners)
-        both = self.columns[a], self.columns[a + within]
-        if np.any((both[0] == both[1]) & (within > 0)):
-            raise ValueError("A row of Z has a column twice. Add its values up.")
-        return both
-
-    def matrix(self, values: tuple[Vector, Vector | None], n: int) -> csc_array:
-        """ZᵀWZ in full, (n, n)."""
-        z, w = values
-        Z = csr_array((np.ravel(z), self.columns, self.start), (len(self.start) - 1, n))
-        return csc_array(Z.T @ (Z if w is None else Z.multiply(np.asarray(w)[:, None])))
-
-
-Part: TypeAlias = Entries | Rows
-Values: TypeAlias = Vector | tuple[Vector, Vector | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +62,8 @@ class SparseCholesky:
     n
         Rows of C.
     parts
-        What C is the sum of: `Entries` (values, one each) or `Rows` (a pair: the values of Z,
-        flat, and W's diagonal, (rows,), or None for ones). The union of their patterns is
-        that of C; every diagonal entry belongs to it.
+        What C is the sum of; see `sparse_parts`. The union of their patterns is that of C, and
+        every diagonal entry belongs to it.
     ordering
         The order of elimination; "auto" takes the one with the fewest multiplications. Nested
         dissection is tried only where a factorization costs more than it does.
@@ -211,18 +126,15 @@ class SparseCholesky:
 
     # ---- factor and solve --------------------------------------------------------------------
 
-    def factor(self, values: Sequence[Values]) -> float:
+    def factor(self, values: Sequence[Any]) -> float:
         """Set C from the values of its parts and factor it; log |C|, NaN if not positive."""
-        core = self._core
-        core.clear()
+        self._core.clear()
         for part, places, of_part in zip(self.parts, self._places, values, strict=True):
-            if isinstance(part, Rows) and isinstance(of_part, tuple):
-                z, w = of_part
-                weights = None if w is None else _flat(w)
-                core.add_rows(part.start, places, _flat(z), weights)
+            if isinstance(part, Rows):
+                self._core.add_rows(part.start, places, *part.checked(of_part))
             else:
-                core.add(places, self._checked(part, of_part), 1.0)
-        return core.factor()
+                self._core.add(places, part.flat(of_part), 1.0)
+        return self._core.factor()
 
     @property
     def failed(self) -> int | None:
@@ -249,12 +161,12 @@ class SparseCholesky:
         half = self.half_solve(B)
         return half.T @ half
 
-    def multiply(self, values: Sequence[Values], B: Matrix) -> Matrix:
+    def multiply(self, values: Sequence[Any], B: Matrix) -> Matrix:
         """CB for C with these values of its parts."""
-        return sum(
-            (p.matrix(v, self.n) @ B for p, v in zip(self.parts, values, strict=True)),  # pyright: ignore[reportArgumentType]
-            np.zeros_like(B),
-        )
+        out = np.zeros_like(B)
+        for part, of_part in zip(self.parts, values, strict=True):
+            out += part.matrix(of_part, self.n) @ B
+        return out
 
     # ---- inverse where it is needed ----------------------------------------------------------
 
@@ -262,44 +174,47 @@ class SparseCholesky:
         """C⁻¹ on the pattern of L; the factor stays."""
         self._core.invert()
 
-    def trace(self, part: int, values: Vector) -> float:
-        """tr(C⁻¹(M ⊗ I)) for M with the entries of a part; after `invert`."""
-        return self._core.trace(self._places[part], self._checked(self.parts[part], values))
+    def trace(self, part: int, values: ArrayLike) -> float:
+        """tr(C⁻¹M) for M a matrix with the pattern of a part; after `invert`."""
+        return self._core.trace(self._places[part], self.parts[part].flat(values))
 
-    def leverages(self, part: int, z: Vector) -> Vector:
-        """zᵢᵀC⁻¹zᵢ of the rows of a part, (rows,), for values z of Z, flat; after `invert`."""
+    def inverse_of(self, part: int) -> NDArray:
+        """C⁻¹ where a part has entries, in the shape of its values; after `invert`."""
+        places = self._places[part]
+        out = np.empty(len(places))
+        self._core.inverse_at(places, out)
+        return self.parts[part].shaped(out)
+
+    def leverages(self, part: int, z: ArrayLike) -> Vector:
+        """zᵢᵀC⁻¹zᵢ of the rows of a part, (rows,), for values z of Z; after `invert`."""
         rows = self.parts[part]
         if not isinstance(rows, Rows):
             raise ValueError(f"Part {part} has no rows.")
         out = np.empty(len(rows.start) - 1)
-        self._core.row_quadratics(rows.start, self._places[part], _flat(z), out)
+        values, _ = rows.checked((z, None))
+        self._core.row_quadratics(rows.start, self._places[part], values, out)
         return out
 
     def inverse_entries(self, rows: ArrayLike, columns: ArrayLike) -> Vector:
         """C⁻¹ at entries that L has, in the shape of `rows`; after `invert`."""
         i, j = np.broadcast_arrays(rows, columns)
         out = np.empty(i.shape)
-        flat = [np.ascontiguousarray(at.ravel(), dtype=np.int32) for at in (i, j)]
-        self._core.inverse_at(self._find(*flat), out)
+        self._core.inverse_at(self._find(i.ravel(), j.ravel()), out)
         return out
 
     def inverse_diagonal(self) -> Vector:
         """The diagonal of C⁻¹, (n,); after `invert`."""
         return self.inverse_entries(np.arange(self.n), np.arange(self.n))
 
-    def inverse_blocks(self, first: ArrayLike, k: int) -> Blocks:
-        """Diagonal blocks of C⁻¹, (g, k, k), of columns first[j] ... first[j] + k − 1."""
-        at = np.asarray(first)[:, None] + np.arange(k)
-        return self.inverse_entries(at[:, :, None], at[:, None, :])
-
     # ---- checks ------------------------------------------------------------------------------
 
-    def _find(self, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> Places:
-        places = np.empty(len(rows), dtype=np.int64)
-        self._core.positions(rows, columns, places)
+    def _find(self, rows: ArrayLike, columns: ArrayLike) -> NDArray[np.int64]:
+        i, j = (np.ascontiguousarray(at, dtype=np.int32) for at in (rows, columns))
+        places = np.empty(len(i), dtype=np.int64)
+        self._core.positions(i, j, places)
         if places.size and places.min() < 0:
             e = int(np.argmin(places))
-            raise ValueError(f"The factor has no entry ({rows[e]}, {columns[e]}).")
+            raise ValueError(f"The factor has no entry ({i[e]}, {j[e]}).")
         return places
 
     def _half(self, method: object, B: ArrayLike) -> Matrix:
@@ -312,19 +227,6 @@ class SparseCholesky:
     def _check_rows(self, x: Matrix) -> None:
         if len(x) != self.n:
             raise ValueError(f"{len(x)} rows do not fit a matrix of {self.n}.")
-
-    @staticmethod
-    def _checked(part: Part, values: Values) -> Vector:
-        if not isinstance(part, Entries) or isinstance(values, tuple):
-            raise ValueError("Entries have values, one each; Rows have a pair, z and w.")
-        if np.shape(values) != np.shape(part.rows):
-            shapes = np.shape(values), np.shape(part.rows)
-            raise ValueError("values of the shape {} for entries of {}.".format(*shapes))
-        return _flat(values)
-
-
-def _flat(values: ArrayLike) -> Vector:
-    return np.ascontiguousarray(values, dtype=float).ravel()
 
 
 def log_determinant(Q: Precision) -> tuple[float, Vector]:
@@ -343,8 +245,7 @@ def log_determinant(Q: Precision) -> tuple[float, Vector]:
         extra = float(logs[0] - 2.0 * logs[1])
     left = kept[Q.rows] & kept[Q.columns]
     place = np.cumsum(kept) - 1
-    i, j = (place[at[left]].astype(np.int32) for at in (Q.rows, Q.columns))
-    part = Entries(i, j)
+    part = Entries(place[Q.rows[left]], place[Q.columns[left]])
     factor = SparseCholesky(int(kept.sum()), [part])
     value = factor.factor([Q.values[left]]) + extra
     if not len(Q.derivatives) or np.isnan(value):
