@@ -83,7 +83,7 @@ def scattered(columns: int) -> csr_array:
 PROBLEMS: dict[str, tuple[str, Callable[[], csr_array]]] = {
     "field_50": ("field of 50 x 50 plots", lambda: field(50)),
     "field_100": ("field of 100 x 100 plots", lambda: field(100)),
-    "field_300": ("field of 300 x 300 plots", lambda: field(300)),
+    "field_400": ("field of 400 x 400 plots", lambda: field(400)),
     "series": ("series of 500,000 times", lambda: series(500_000)),
     "spline": ("random walk of order 2 over 100,000 times", lambda: spline(100_000)),
     "animals": ("pedigree of 100,000 animals", lambda: animals(100_000)),

@@ -30,7 +30,9 @@ Compressed compress(const Graph& graph);
 std::vector<int32_t> minimum_degree(const Graph& graph, const std::vector<char>& held = {});
 
 // Halves first, then the vertices that separate them; small pieces by minimum degree.
+// Empty where the separators alone need more than `most` multiplications (sums of count^2), and,
+// with a `most`, where nothing is worth a cut.
 // George (1973), SIAM J. Numer. Anal. 10(2), 345-363.
-std::vector<int32_t> nested_dissection(const Graph& graph);
+std::vector<int32_t> nested_dissection(const Graph& graph, double most);
 
 }  // namespace henderson::sparse

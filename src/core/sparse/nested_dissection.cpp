@@ -8,6 +8,7 @@
 // degrees are counted: Pellegrini, Roman & Amestoy (2000), Concurrency 12, 69-84.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 #include <queue>
 #include <tuple>
@@ -18,10 +19,11 @@ namespace henderson::sparse {
 
 namespace {
 
-constexpr int small_piece = 150;      // vertices that are ordered by minimum degree
+constexpr int small_piece = 300;      // vertices that are ordered by minimum degree
 constexpr int coarse_enough = 80;
 constexpr double largest_side = 0.57;  // of the weight
 constexpr int tries = 6;
+constexpr int longest_path = 2000;  // of a flow, in steps
 
 constexpr char separator = 2;  // sides are 0 and 1
 
@@ -222,7 +224,7 @@ class Refinement {
             }
         double before = cut_.cost(), best = before;
         size_t kept = 0;
-        int64_t patience = std::min<int64_t>(300, 25 + members / 4), since = 0;
+        int64_t patience = 60 + members, since = 0;
         while (since < patience) {
             int s = choose();
             if (s < 0) break;
@@ -252,6 +254,151 @@ class Refinement {
     std::vector<std::pair<int32_t, char>> history_;  // vertices and where they were
     int64_t total_ = 0;
 };
+
+// The smallest separator within a band around the present one: a largest flow through vertices from
+// one side of the band to the other, whose bottleneck it is (Ashcraft & Liu). Of the bottlenecks
+// next to either side, the one that costs less.
+class Smoothing {
+  public:
+    Smoothing(const Graph& graph, Cut& cut) : g_(graph), cut_(cut) {}
+
+    void run() {
+        if (!find_band()) return;
+        build();
+        while (reach_from_source() && level_[sink_] >= 0) {
+            if (level_[sink_] > longest_path) return;
+            next_ = first_;
+            while (push(source_, endless) > 0) {}
+        }
+        Cut from_source = labelled([&](int at) { return level_[at] >= 0; });
+        reach_sink();
+        Cut from_sink = labelled([&](int at) { return level_[at] < 0; });
+        for (Cut* found : {&from_source, &from_sink})
+            if (found->cost() < cut_.cost()) cut_ = std::move(*found);
+    }
+
+  private:
+    static constexpr int64_t endless = int64_t(1) << 50;
+    static constexpr int layers = 6;
+    static constexpr size_t widest = 40000;
+
+    bool find_band() {
+        place_.assign(g_.n, -1);
+        for (int v = 0; v < g_.n; ++v)
+            if (cut_.side[v] == separator) add(v);
+        size_t begin = 0;
+        for (int layer = 0; layer < layers; ++layer) {
+            size_t end = band_.size();
+            for (; begin < end; ++begin)
+                for (int64_t e = g_.start[band_[begin]]; e < g_.start[band_[begin] + 1]; ++e)
+                    if (place_[g_.neighbours[e]] < 0) add(g_.neighbours[e]);
+            if (band_.size() > widest) return false;
+        }
+        return !band_.empty();
+    }
+    void add(int v) {
+        place_[v] = int32_t(band_.size());
+        band_.push_back(v);
+    }
+    static int into(int i) { return 2 * i; }
+    static int out_of(int i) { return 2 * i + 1; }
+
+    void connect(int from, int to, int64_t capacity) {
+        edges_.push_back({from, to, capacity});
+        edges_.push_back({to, from, 0});
+    }
+    void build() {
+        source_ = 2 * int(band_.size());
+        sink_ = source_ + 1;
+        for (int i = 0; i < int(band_.size()); ++i) {
+            int v = band_[i];
+            connect(into(i), out_of(i), g_.weight[v]);
+            bool at_end[2] = {false, false};
+            for (int64_t e = g_.start[v]; e < g_.start[v + 1]; ++e) {
+                int u = g_.neighbours[e];
+                if (place_[u] >= 0)
+                    connect(out_of(i), into(place_[u]), endless);
+                else
+                    at_end[int(cut_.side[u])] = true;
+            }
+            if (at_end[0]) connect(source_, into(i), endless);
+            if (at_end[1]) connect(out_of(i), sink_, endless);
+        }
+        first_.assign(sink_ + 2, 0);
+        for (const Edge& edge : edges_) ++first_[edge.from + 1];
+        for (int at = 0; at <= sink_; ++at) first_[at + 1] += first_[at];
+        next_ = first_;
+        by_start_.resize(edges_.size());
+        for (size_t e = 0; e < edges_.size(); ++e) by_start_[next_[edges_[e].from]++] = int32_t(e);
+        level_.assign(sink_ + 1, -1);
+    }
+    bool reach_from_source() {
+        std::fill(level_.begin(), level_.end(), -1);
+        queue_.assign(1, source_);
+        level_[source_] = 0;
+        for (size_t at = 0; at < queue_.size(); ++at)
+            for (int32_t a = first_[queue_[at]]; a < first_[queue_[at] + 1]; ++a) {
+                const Edge& edge = edges_[by_start_[a]];
+                if (edge.capacity > 0 && level_[edge.to] < 0) {
+                    level_[edge.to] = level_[edge.from] + 1;
+                    queue_.push_back(edge.to);
+                }
+            }
+        return queue_.size() > 1;
+    }
+    void reach_sink() {  // level_ >= 0: what can still reach it
+        std::fill(level_.begin(), level_.end(), -1);
+        queue_.assign(1, sink_);
+        level_[sink_] = 0;
+        for (size_t at = 0; at < queue_.size(); ++at)
+            for (int32_t a = first_[queue_[at]]; a < first_[queue_[at] + 1]; ++a) {
+                int32_t back = by_start_[a] ^ 1;  // the edge that leads here
+                if (edges_[back].capacity > 0 && level_[edges_[back].from] < 0) {
+                    level_[edges_[back].from] = 0;
+                    queue_.push_back(edges_[back].from);
+                }
+            }
+    }
+    int64_t push(int at, int64_t most) {
+        if (at == sink_) return most;
+        for (int32_t& a = next_[at]; a < first_[at + 1]; ++a) {
+            int32_t e = by_start_[a];
+            if (edges_[e].capacity == 0 || level_[edges_[e].to] != level_[at] + 1) continue;
+            int64_t pushed = push(edges_[e].to, std::min(most, edges_[e].capacity));
+            if (pushed == 0) continue;
+            edges_[e].capacity -= pushed;
+            edges_[e ^ 1].capacity += pushed;
+            return pushed;
+        }
+        return 0;
+    }
+    // Vertices before the bottleneck are on side 0; those it goes through separate.
+    template <class Before> Cut labelled(Before before) const {
+        Cut out = cut_;
+        for (int i = 0; i < int(band_.size()); ++i) {
+            char side = before(out_of(i)) ? char(0) : before(into(i)) ? separator : char(1);
+            out.weight[int(out.side[band_[i]])] -= g_.weight[band_[i]];
+            out.weight[int(side)] += g_.weight[band_[i]];
+            out.side[band_[i]] = side;
+        }
+        return out;
+    }
+
+    struct Edge {
+        int32_t from, to;
+        int64_t capacity;
+    };
+    const Graph& g_;
+    Cut& cut_;
+    std::vector<int32_t> place_, band_, first_, next_, by_start_, level_, queue_;
+    std::vector<Edge> edges_;  // each with its reverse next to it
+    int source_ = 0, sink_ = 0;
+};
+
+void improve(const Graph& g, Cut& cut) {
+    Refinement(g, cut).run();
+    Smoothing(g, cut).run();
+}
 
 Cut grown(const Graph& g, int seed) {
     Cut cut;
@@ -300,7 +447,7 @@ std::vector<char> vertex_separator(const Graph& graph, Dice& dice) {
     for (int attempt = 0; attempt < tries; ++attempt) {
         const Graph& coarsest = levels.back().graph;
         Cut cut = grown(coarsest, dice.below(coarsest.n));
-        Refinement(coarsest, cut).run();
+        improve(coarsest, cut);
         if (best.side.empty() || cut.cost() < best.cost()) best = std::move(cut);
     }
     for (int level = int(levels.size()) - 2; level >= 0; --level) {
@@ -311,7 +458,7 @@ std::vector<char> vertex_separator(const Graph& graph, Dice& dice) {
             cut.side[v] = best.side[fine.coarse[v]];
             cut.weight[int(cut.side[v])] += fine.graph.weight[v];
         }
-        Refinement(fine.graph, cut).run();
+        improve(fine.graph, cut);
         best = std::move(cut);
     }
     return std::move(best.side);
@@ -319,7 +466,7 @@ std::vector<char> vertex_separator(const Graph& graph, Dice& dice) {
 
 class Dissection {
   public:
-    explicit Dissection(const Graph& graph) : graph_(graph), local_(graph.n, -1) {
+    Dissection(const Graph& graph, double most) : graph_(graph), most_(most), local_(graph.n, -1) {
         order_.reserve(graph.n);
     }
 
@@ -327,6 +474,8 @@ class Dissection {
         std::vector<int32_t> all(graph_.n);
         std::iota(all.begin(), all.end(), 0);
         split_components(all);
+        bool in_vain = work_ > most_ || (work_ == 0 && std::isfinite(most_));
+        if (in_vain) order_.clear();
         return std::move(order_);
     }
 
@@ -373,6 +522,7 @@ class Dissection {
     }
 
     void split_components(const std::vector<int32_t>& vertices) {
+        if (work_ > most_) return;
         if (int(vertices.size()) <= small_piece) {
             if (!vertices.empty()) order_piece(vertices);
             return;
@@ -415,18 +565,24 @@ class Dissection {
             order_piece(vertices);
             return;
         }
+        double columns = 0;
+        for (int32_t v : parts[2]) columns += graph_.weight[v];
+        work_ += columns * columns * columns / 3;
         split_components(parts[0]);
         split_components(parts[1]);
         order_.insert(order_.end(), parts[2].begin(), parts[2].end());
     }
 
     const Graph& graph_;
+    double most_, work_ = 0;  // of the separators alone, each of which becomes dense
     std::vector<int32_t> local_, order_;
     Dice dice_;
 };
 
 }  // namespace
 
-std::vector<int32_t> nested_dissection(const Graph& graph) { return Dissection(graph).run(); }
+std::vector<int32_t> nested_dissection(const Graph& graph, double most) {
+    return Dissection(graph, most).run();
+}
 
 }  // namespace henderson::sparse

@@ -1,6 +1,7 @@
 #include "symbolic.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
@@ -162,8 +163,11 @@ Symbolic::Symbolic(const Graph& graph, const std::string& wanted) : n(graph.n) {
         if (wanted != "nested dissection") offer("minimum degree", expanded(small, minimum_degree(small.graph)));
         double cutting = dissection_flops * double(small.graph.neighbours.size() + small.graph.n);
         bool fills = best.entries > 1.5 * least;
-        if (wanted == "nested dissection" || (chosen_here && fills && best.flops > cutting))
-            offer("nested dissection", expanded(small, nested_dissection(small.graph)));
+        if (wanted == "nested dissection" || (chosen_here && fills && best.flops > cutting)) {
+            double most = chosen_here ? best.flops : std::numeric_limits<double>::infinity();
+            std::vector<int32_t> cut = nested_dissection(small.graph, most);
+            if (int(cut.size()) == small.graph.n) offer("nested dissection", expanded(small, cut));
+        }
     }
     if (ordering.empty())
         throw std::invalid_argument("ordering is natural, minimum degree, nested dissection or auto");
