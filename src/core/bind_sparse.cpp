@@ -107,7 +107,7 @@ void bind_sparse(nb::module_& m) {
         .def("add",
              [](Cholesky& c, Positions positions, In values, double scale) {
                  int repeat = repeat_of(positions, values);
-                 need(!c.is_factored(), "clear first");
+                 need(c.takes_values(), "clear first");
                  nb::gil_scoped_release release;
                  c.add(positions.data(), values.data(), int64_t(values.size()), repeat, scale);
              })
@@ -115,7 +115,7 @@ void bind_sparse(nb::module_& m) {
              [](Cholesky& c, Positions start, Positions positions, In z, std::optional<In> w) {
                  need_rows(start, positions, z);
                  need(!w || w->size() + 1 == start.size(), "shape of w");
-                 need(!c.is_factored(), "clear first");
+                 need(c.takes_values(), "clear first");
                  const double* weights = w ? w->data() : nullptr;
                  nb::gil_scoped_release release;
                  c.add_rows(start.data(), positions.data(), z.data(), weights,
@@ -124,7 +124,7 @@ void bind_sparse(nb::module_& m) {
              nb::arg("start"), nb::arg("positions"), nb::arg("z"), nb::arg("w").none())
         .def("factor",
              [](Cholesky& c) {
-                 need(!c.is_factored(), "clear first");
+                 need(c.takes_values(), "clear first");
                  nb::gil_scoped_release release;
                  double log_determinant;
                  return c.factor(log_determinant) ? log_determinant

@@ -49,27 +49,33 @@ bool factor_panel(double* a, int height, int k, int& failed) {
     return true;
 }
 
-// u (r x r) lower = -B B', B (r x k)
-void update_of(const double* b, int ldb, int r, int k, double* u) {
-    if (int64_t(k) * r * r <= small_work) {
-        for (int j = 0; j < r; ++j) {
-            double* column = u + int64_t(j) * r;
-            double factor = b[j];
-            for (int i = j; i < r; ++i) column[i] = -factor * b[i];
-        }
-        for (int c = 1; c < k; ++c) {
-            const double* of = b + int64_t(c) * ldb;
-            for (int j = 0; j < r; ++j) {
-                double* column = u + int64_t(j) * r;
-                double factor = of[j];
-                for (int i = j; i < r; ++i) column[i] -= factor * of[i];
-            }
-        }
+// u (r x r), lower, -= B B', B (r x k); instead of -= where not `keep`
+void update_of(const double* b, int ldb, int r, int k, double* u, bool keep) {
+    if (int64_t(k) * r * r > small_work) {
+        char lower = 'L', plain = 'N';
+        double minus = -1, kept = keep ? 1 : 0;
+        lapack::dsyrk(&lower, &plain, &r, &k, &minus, const_cast<double*>(b), &ldb, &kept, u, &r);
         return;
     }
-    char lower = 'L', plain = 'N';
-    double minus = -1, zero = 0;
-    lapack::dsyrk(&lower, &plain, &r, &k, &minus, const_cast<double*>(b), &ldb, &zero, u, &r);
+    for (int j = 0; j < r; ++j) {
+        double* column = u + int64_t(j) * r;
+        if (!keep) std::fill_n(column + j, r - j, 0.0);
+        for (int c = 0; c < k; ++c) {
+            const double* of = b + int64_t(c) * ldb;
+            double factor = of[j];
+            for (int i = j; i < r; ++i) column[i] -= factor * of[i];
+        }
+    }
+}
+
+// Calls add(place of row 0, j) with the column of the parent that row j of the child is: in its
+// trapezoid, or in its update matrix.
+template <class Add>
+void each_column(const Supernode& child, const int32_t* to, const Supernode& parent, double* block,
+                 double* update, Add add) {
+    int k = parent.columns, j = 0;
+    for (; j < child.below && to[j] < k; ++j) add(block + int64_t(to[j]) * parent.height(), j);
+    for (; j < child.below; ++j) add(update + int64_t(to[j] - k) * parent.below - k, j);
 }
 
 }  // namespace
@@ -105,55 +111,67 @@ void Cholesky::add_rows(const int64_t* start, const int64_t* positions, const do
         }
 }
 
-// A child's update into the trapezoid of its parent and, past its columns, into `update_`.
-void Cholesky::add_update(const Supernode& child, const double* update, const Supernode& parent) {
+double* Cholesky::open_update(const Supernode& node, int64_t& top) {
+    double* update = stack_.data() + top;
+    for (int j = 0; j < node.below; ++j) std::fill_n(update + int64_t(j) * node.below + j, node.below - j, 0.0);
+    top += int64_t(node.below) * node.below;
+    return update;
+}
+
+void Cholesky::add_update(const Supernode& child, const double* update, double* parent_update) {
+    const Supernode& parent = symbolic.nodes[child.parent];
     const int32_t* to = symbolic.to_parent.data() + child.rows;
-    int r = child.below, k = parent.columns, below = parent.below, height = parent.height();
-    double* block = values_.data() + parent.block;
-    int j = 0;
-    for (; j < r && to[j] < k; ++j) {
-        double* column = block + int64_t(to[j]) * height;
+    int r = child.below;
+    each_column(child, to, parent, values_.data() + parent.block, parent_update, [&](double* column, int j) {
         const double* from = update + int64_t(j) * r;
         for (int i = j; i < r; ++i) column[to[i]] += from[i];
-    }
-    for (; j < r; ++j) {
-        double* column = update_.data() + int64_t(to[j] - k) * below - k;
-        const double* from = update + int64_t(j) * r;
-        for (int i = j; i < r; ++i) column[to[i]] += from[i];
-    }
+    });
+}
+
+// The same for a child of one column that has no update matrix of its own.
+void Cholesky::add_outer_product(const Supernode& child, double* parent_update) {
+    const Supernode& parent = symbolic.nodes[child.parent];
+    const int32_t* to = symbolic.to_parent.data() + child.rows;
+    const double* below = values_.data() + child.block + 1;
+    each_column(child, to, parent, values_.data() + parent.block, parent_update, [&](double* column, int j) {
+        for (int i = j; i < child.below; ++i) column[to[i]] -= below[j] * below[i];
+    });
 }
 
 bool Cholesky::factor(double& log_determinant) {
     log_determinant = 0;
     failed = -1;
-    std::vector<int32_t> waiting;  // supernodes whose updates are on the stack
+    state_ = State::failed;
     int64_t top = 0;
     for (int s = 0; s < int(symbolic.nodes.size()); ++s) {
         const Supernode& node = symbolic.nodes[s];
         int k = node.columns, r = node.below, height = node.height();
         double* block = values_.data() + node.block;
-        bool parent_of_some = !waiting.empty() && symbolic.nodes[waiting.back()].parent == s;
-        if (parent_of_some)
-            for (int j = 0; j < r; ++j) std::fill_n(update_.data() + int64_t(j) * r + j, r - j, 0.0);
-        while (!waiting.empty() && symbolic.nodes[waiting.back()].parent == s) {
-            const Supernode& child = symbolic.nodes[waiting.back()];
-            waiting.pop_back();
-            top -= int64_t(child.below) * child.below;
-            add_update(child, stack_.data() + top, node);
-        }
         if (!factor_panel(block, height, k, failed)) {
             failed = symbolic.order[node.first + failed];
             return false;
         }
         for (int j = 0; j < k; ++j) log_determinant += 2 * std::log(block[int64_t(j) * height + j]);
         if (node.parent < 0) continue;
-        double* mine = stack_.data() + top;
-        update_of(block + k, height, r, k, mine);
-        if (parent_of_some)
-            for (int j = 0; j < r; ++j)
-                for (int64_t i = int64_t(j) * r + j; i < int64_t(j + 1) * r; ++i) mine[i] += update_[i];
-        top += int64_t(r) * r;
-        waiting.push_back(s);
+        const Supernode& parent = symbolic.nodes[node.parent];
+        bool is_first = parent.first_child == s, is_leaf = node.first_child < 0;
+        int64_t size = int64_t(r) * r, parent_size = int64_t(parent.below) * parent.below;
+        double* update = update_.data();
+        if (!is_leaf) {
+            top -= size;
+            update_of(block + k, height, r, k, stack_.data() + top, true);
+            if (is_first)  // the parent's takes its place
+                std::copy_n(stack_.data() + top, size, update);
+            else
+                update = stack_.data() + top;
+        } else if (k > 1) {
+            update_of(block + k, height, r, k, update, false);
+        }
+        double* parents = is_first ? open_update(parent, top) : stack_.data() + top - parent_size;
+        if (is_leaf && k == 1)
+            add_outer_product(node, parents);
+        else
+            add_update(node, update, parents);
     }
     state_ = State::factor;
     return true;

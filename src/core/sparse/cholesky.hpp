@@ -3,7 +3,9 @@
 //
 //     PCP' = LL',   P the order of elimination
 //
-// Each supernode factors its trapezoid and passes the update matrix -L_RJ L_RJ' to its parent.
+// Each supernode factors its trapezoid and adds its update matrix, -L_RJ L_RJ' and what came from
+// below, to its parent: to the columns of its trapezoid and, past them, to its update matrix. That
+// is open from when the first child is done until the supernode is; open ones lie on a stack.
 // Values are summed into the trapezoids at positions found beforehand (`Symbolic::position`);
 // `factor` then works in place. Vectors with several right-hand sides are row-major (n x m).
 //
@@ -32,7 +34,8 @@ class Cholesky {
     // True, with log |C|; false where a pivot is not positive: `failed`, a column of the matrix.
     bool factor(double& log_determinant);
     int failed = -1;
-    bool is_factored() const { return state_ != State::values; }
+    bool takes_values() const { return state_ == State::values; }
+    bool is_factored() const { return state_ == State::factor || state_ == State::inverse; }
     bool is_inverted() const { return state_ == State::inverse; }
 
     // x (n x m) in the order of the matrix: C^-1 x
@@ -56,14 +59,17 @@ class Cholesky {
     void forward(double* x, int m) const;
     void backward(double* x, int m) const;
     void permute(const double* from, int m, double* to, bool into_order) const;
-    void add_update(const Supernode& child, const double* update, const Supernode& parent);
+    double* open_update(const Supernode& node, int64_t& top);
+    void add_update(const Supernode& child, const double* update, double* parent_update);
+    void add_outer_product(const Supernode& child, double* parent_update);
+    void gather(const Supernode& child, const double* parent_p, double* out) const;
 
-    enum class State { values, factor, inverse };
+    enum class State { values, failed, factor, inverse };
     State state_ = State::values;
     std::vector<double> values_;    // C, then L
     std::vector<double> inverse_;   // C^-1 on the same pattern
-    std::vector<double> stack_;     // update matrices, lower triangles in squares
-    std::vector<double> update_;    // of the supernode at work
+    std::vector<double> stack_;     // open update matrices, lower triangles in squares
+    std::vector<double> update_;    // one that is not on the stack
     std::vector<char> diagonal_;    // whether a position is
 };
 

@@ -447,7 +447,7 @@ std::vector<char> vertex_separator(const Graph& graph, Dice& dice) {
     for (int attempt = 0; attempt < tries; ++attempt) {
         const Graph& coarsest = levels.back().graph;
         Cut cut = grown(coarsest, dice.below(coarsest.n));
-        improve(coarsest, cut);
+        Refinement(coarsest, cut).run();
         if (best.side.empty() || cut.cost() < best.cost()) best = std::move(cut);
     }
     for (int level = int(levels.size()) - 2; level >= 0; --level) {

@@ -2,8 +2,9 @@
 //
 //     Y = L_RJ L_JJ^-1,   C^-1[R, J] = -P Y,   C^-1[J, J] = (L_JJ L_JJ')^-1 + Y'P Y,   P = C^-1[R, R]
 //
-// P is gathered from what the parent knows: its own columns and its P. As the update matrices of
-// the factorization, read backwards, these lie on a stack.
+// P is gathered from what the parent knows: its own columns and its P, which lies on a stack until
+// its first child, here the last, has taken from it. These are the update matrices of the
+// factorization, read backwards.
 #include <algorithm>
 
 #include "../lapack.hpp"
@@ -57,44 +58,46 @@ void invert_panel(const double* l, const double* p, int k, int r, double* z, dou
 
 }  // namespace
 
+// P of a child, (r x r) lower, from its parent's columns of C^-1 and its P.
+void Cholesky::gather(const Supernode& child, const double* parent_p, double* out) const {
+    const Supernode& parent = symbolic.nodes[child.parent];
+    const int32_t* from = symbolic.to_parent.data() + child.rows;
+    const double* block = inverse_.data() + parent.block;
+    int k = parent.columns, r = child.below;
+    for (int j = 0; j < r; ++j, out += r) {
+        const double* column = from[j] < k ? block + int64_t(from[j]) * parent.height()
+                                           : parent_p + int64_t(from[j] - k) * parent.below - k;
+        for (int i = j; i < r; ++i) out[i] = column[from[i]];
+    }
+}
+
 void Cholesky::invert() {
-    const std::vector<Supernode>& nodes = symbolic.nodes;
     inverse_.resize(symbolic.size);
-    std::vector<int32_t> child(nodes.size(), -1), sibling(nodes.size(), -1);
-    for (int s = int(nodes.size()) - 1; s >= 0; --s)  // the first child first
-        if (nodes[s].parent >= 0) {
-            sibling[s] = child[nodes[s].parent];
-            child[nodes[s].parent] = s;
-        }
-    std::vector<double> square(1), y(1);
+    std::vector<double> square, y;
     int64_t top = 0;
-    for (int s = int(nodes.size()) - 1; s >= 0; --s) {
-        const Supernode& node = nodes[s];
-        int k = node.columns, r = node.below, height = node.height();
-        top -= int64_t(r) * r;
-        const double* p = stack_.data() + top;
-        if (child[s] >= 0 && r) {  // its place is needed for those of the children
-            std::copy_n(p, int64_t(r) * r, update_.data());
-            p = update_.data();
+    for (int s = int(symbolic.nodes.size()) - 1; s >= 0; --s) {
+        const Supernode& node = symbolic.nodes[s];
+        int k = node.columns, r = node.below;
+        int64_t size = int64_t(r) * r;
+        const double* p = update_.data();
+        if (node.parent >= 0) {
+            const Supernode& parent = symbolic.nodes[node.parent];
+            int64_t parents = top - int64_t(parent.below) * parent.below;
+            bool is_last = parent.first_child == s, is_leaf = node.first_child < 0;
+            bool in_place = !is_last && !is_leaf;
+            double* out = in_place ? stack_.data() + top : update_.data();
+            gather(node, stack_.data() + parents, out);
+            if (is_last) top = parents;
+            if (!is_leaf) {
+                if (!in_place) std::copy_n(out, size, stack_.data() + top);
+                p = stack_.data() + top;
+                top += size;
+            }
         }
         if (square.size() < size_t(k) * k) square.resize(size_t(k) * k);
         if (y.size() < size_t(k) * r) y.resize(size_t(k) * r);
-        double* z = inverse_.data() + node.block;
-        invert_panel(values_.data() + node.block, p, k, r, z, y.data(), square.data());
-        for (int32_t c = child[s]; c >= 0; c = sibling[c]) {
-            const int32_t* from = symbolic.to_parent.data() + nodes[c].rows;
-            int rc = nodes[c].below, j = 0;
-            double* out = stack_.data() + top;
-            for (; j < rc && from[j] < k; ++j, out += rc) {
-                const double* column = z + int64_t(from[j]) * height;
-                for (int i = j; i < rc; ++i) out[i] = column[from[i]];
-            }
-            for (; j < rc; ++j, out += rc) {
-                const double* column = p + int64_t(from[j] - k) * r - k;
-                for (int i = j; i < rc; ++i) out[i] = column[from[i]];
-            }
-            top += int64_t(rc) * rc;
-        }
+        invert_panel(values_.data() + node.block, p, k, r, inverse_.data() + node.block, y.data(),
+                     square.data());
     }
     state_ = State::inverse;
 }

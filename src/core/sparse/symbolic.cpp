@@ -35,15 +35,16 @@ std::vector<int32_t> elimination_tree(const Graph& graph, const std::vector<int3
     return parent;
 }
 
-// Children before parents, those of one parent in their order; parents come after their children.
-std::vector<int32_t> postorder(const std::vector<int32_t>& parent) {
+// Children before parents, those of one parent as in `siblings`, an order of all.
+std::vector<int32_t> postorder(const std::vector<int32_t>& parent,
+                               const std::vector<int32_t>& siblings) {
     int n = int(parent.size());
     std::vector<int32_t> child(n, -1), sibling(n, -1), order, stack;
     order.reserve(n);
-    for (int j = n - 1; j >= 0; --j)
-        if (parent[j] >= 0) {
-            sibling[j] = child[parent[j]];
-            child[parent[j]] = j;
+    for (auto j = siblings.rbegin(); j != siblings.rend(); ++j)
+        if (parent[*j] >= 0) {
+            sibling[*j] = child[parent[*j]];
+            child[parent[*j]] = *j;
         }
     for (int root = 0; root < n; ++root) {
         if (parent[root] >= 0) continue;
@@ -59,6 +60,12 @@ std::vector<int32_t> postorder(const std::vector<int32_t>& parent) {
             }
         }
     }
+    return order;
+}
+
+std::vector<int32_t> as_numbered(size_t n) {
+    std::vector<int32_t> order(n);
+    std::iota(order.begin(), order.end(), 0);
     return order;
 }
 
@@ -103,6 +110,25 @@ std::vector<int32_t> column_counts(const Graph& graph, const std::vector<int32_t
     return count;
 }
 
+// An update matrix, of below^2, is open from when the first child of its supernode is done until the
+// supernode is: what the first child needs meanwhile comes before, what others need comes on top.
+std::vector<int32_t> dearest_first(const std::vector<int32_t>& parent,
+                                   const std::vector<int32_t>& below) {
+    std::vector<int32_t> order = as_numbered(parent.size());
+    std::vector<int64_t> most(parent.size(), 0), second(parent.size(), -1);  // of children
+    std::vector<int64_t> needed(parent.size(), 0);
+    for (int32_t s : postorder(parent, order)) {
+        int64_t own = int64_t(below[s]) * below[s];
+        if (second[s] >= 0 || most[s] > 0) needed[s] = std::max(most[s], own + std::max<int64_t>(second[s], 0));
+        if (parent[s] < 0) continue;
+        int64_t& largest = most[parent[s]];
+        second[parent[s]] = std::max(second[parent[s]], std::min(largest, needed[s]));
+        largest = std::max(largest, needed[s]);
+    }
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return needed[a] > needed[b]; });
+    return order;
+}
+
 // Multiplications of a trapezoid of k columns and r rows below, and what else it costs in the same
 // unit: the calls, and the moves of its update matrix.
 double work_of(double k, double r) {
@@ -117,7 +143,8 @@ Elimination eliminate(const Graph& graph, const std::vector<int32_t>& order) {
     out.order = order;
     std::vector<int32_t> place = inverse_of(out.order);
     std::vector<int32_t> parent = elimination_tree(graph, out.order, place);
-    std::vector<int32_t> post = postorder(parent), new_place = inverse_of(post);
+    std::vector<int32_t> post = postorder(parent, as_numbered(graph.n));
+    std::vector<int32_t> new_place = inverse_of(post);
     out.parent.resize(graph.n);
     for (int i = 0; i < graph.n; ++i) {
         out.order[i] = order[post[i]];
@@ -153,9 +180,7 @@ Symbolic::Symbolic(const Graph& graph, const std::string& wanted) : n(graph.n) {
     };
     double least = double(graph.neighbours.size()) / 2 + n;  // entries, if nothing fills in
     if (chosen_here || wanted == "natural") {
-        std::vector<int32_t> given(n);
-        std::iota(given.begin(), given.end(), 0);
-        offer("natural", given);
+        offer("natural", as_numbered(n));
     }
     bool perfect = best.entries <= least;
     if ((chosen_here && !perfect) || wanted == "minimum degree" || wanted == "nested dissection") {
@@ -197,8 +222,7 @@ void Symbolic::find_supernodes(const Elimination& from) {
         if (from.parent[j] >= 0 && group_of[from.parent[j]] != group_of[j])
             groups[group_of[j]].parent = group_of[from.parent[j]];
     int count = int(groups.size());
-    std::vector<int32_t> into(count), tree(count);
-    std::iota(into.begin(), into.end(), 0);
+    std::vector<int32_t> into = as_numbered(count), tree(count);
     for (int g = 0; g < count; ++g) tree[g] = groups[g].parent;
     for (int g = 0; g < count; ++g) {
         if (tree[g] < 0) continue;
@@ -219,13 +243,16 @@ void Symbolic::find_supernodes(const Elimination& from) {
             left.push_back(g);
         }
     for (int32_t g : left) parents.push_back(tree[g] < 0 ? -1 : number[into[tree[g]]]);
-    std::vector<int32_t> post = postorder(parents), rank = inverse_of(post);
+    std::vector<int32_t> below;
+    for (int32_t g : left) below.push_back(groups[g].below);
+    std::vector<int32_t> post = postorder(parents, dearest_first(parents, below));
+    std::vector<int32_t> rank = inverse_of(post);
     nodes.resize(left.size());
     int32_t column = 0;
     for (size_t s = 0; s < left.size(); ++s) {
         const Group& group = groups[left[post[s]]];
         int32_t up = parents[post[s]];
-        nodes[s] = {column, group.columns, group.below, up < 0 ? -1 : rank[up], 0, 0};
+        nodes[s] = {column, group.columns, group.below, up < 0 ? -1 : rank[up], -1, 0, 0};
         column += group.columns;
     }
     std::vector<int32_t> next(nodes.size());
@@ -273,6 +300,7 @@ void Symbolic::find_rows(const Graph& graph) {
         if (node.parent >= 0) {
             sibling[s] = child[node.parent];
             child[node.parent] = s;
+            if (sibling[s] < 0) nodes[node.parent].first_child = s;
         }
     }
     std::vector<int32_t> local(n);
@@ -287,14 +315,14 @@ void Symbolic::find_rows(const Graph& graph) {
 }
 
 void Symbolic::measure_stack() {
-    // The updates of the children lie on the stack until their parent takes them.
-    std::vector<int64_t> waiting(nodes.size(), 0);
     int64_t now = 0;
-    for (const Supernode& node : nodes) {
-        int64_t update = int64_t(node.below) * node.below;
-        now += update - waiting[&node - nodes.data()];
+    for (int s = 0; s < int(nodes.size()); ++s) {
+        const Supernode& node = nodes[s];
+        if (node.first_child >= 0) now -= int64_t(node.below) * node.below;
+        if (node.parent < 0) continue;
+        const Supernode& parent = nodes[node.parent];
+        if (parent.first_child == s) now += int64_t(parent.below) * parent.below;
         stack = std::max(stack, now);
-        if (node.parent >= 0) waiting[node.parent] += update;
     }
 }
 

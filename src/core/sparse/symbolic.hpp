@@ -27,6 +27,7 @@ Elimination eliminate(const Graph& graph, const std::vector<int32_t>& order);
 struct Supernode {
     int32_t first, columns, below;  // first column, k, r
     int32_t parent;                 // -1 of a root
+    int32_t first_child;            // -1 of a leaf
     int64_t rows;                   // where R and `to_parent` begin
     int64_t block;                  // where the trapezoid begins: column-major, k + r rows
 
@@ -41,10 +42,10 @@ struct Symbolic {
     double entries = 0;               // of L, without what is stored as zero
     std::vector<int32_t> order, place;  // column eliminated i-th, and its inverse
     std::vector<int32_t> supernode_of;  // of a place in the order
-    std::vector<Supernode> nodes;       // in a postorder: the last child is just before its parent
+    std::vector<Supernode> nodes;       // in a postorder
     std::vector<int32_t> rows, to_parent;
     int64_t size = 0;       // of all trapezoids
-    int64_t stack = 0;      // of the update matrices that wait at one time
+    int64_t stack = 0;      // of the update matrices that are open at one time
     int largest_below = 0, largest_height = 0;
 
     // `ordering`: "natural", "minimum degree", "nested dissection" or "auto", the one with the

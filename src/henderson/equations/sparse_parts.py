@@ -7,6 +7,7 @@ mirror image too.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar, final
 
 import numpy as np
@@ -92,6 +93,7 @@ class LevelBlocks(Part[ArrayLike]):
     height: int
     width: int
 
+    @cached_property
     def _once(self) -> NDArray[np.bool_]:
         lower = np.arange(self.height)[:, None] >= np.arange(self.width)
         return (np.asarray(self.rows) != self.columns)[:, None, None] | lower
@@ -99,16 +101,16 @@ class LevelBlocks(Part[ArrayLike]):
     def pairs(self) -> tuple[Places, Places]:
         i = np.asarray(self.rows)[:, None, None] + np.arange(self.height)[:, None]
         j = np.asarray(self.columns)[:, None, None] + np.arange(self.width)
-        once = self._once()
+        once = self._once
         i, j = (np.broadcast_to(at, once.shape)[once] for at in (i, j))
         return i, j
 
     def flat(self, values: ArrayLike) -> Vector:
-        once = self._once()
+        once = self._once
         return _as_vector(values, once.size).reshape(once.shape)[once]
 
     def shaped(self, flat: Vector) -> Blocks:
-        once = self._once()
+        once = self._once
         out = np.empty(once.shape)
         out[once] = flat
         return np.where(once, out, out.transpose(0, 2, 1)) if self.height == self.width else out
