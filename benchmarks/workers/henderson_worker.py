@@ -11,7 +11,7 @@ from timing import Job, run
 import henderson as hd
 from henderson.estimation import pipeline
 
-STAGES = {"design_model": "design", "fit_gaussian": "search", "fit_laplace": "search"}
+STAGES = {"design_model": "design", "fit_design": "search"}
 phases: dict[str, float] = {}
 
 

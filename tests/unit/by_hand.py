@@ -79,7 +79,10 @@ def fitted_by_hand(
     vcov_all[:count, :count] = np.eye(count) * 0.01
     vcov_all[:p, :p] = joint[:p, :p]
     found = FitResult(
-        tuple(fits), vcov_all, -100.0, Certificate(Outcome.CONVERGED, 5, 1e-9, 0.5)
+        predictors=tuple(fits),
+        vcov_all=vcov_all,
+        log_likelihood=-100.0,
+        certificate=Certificate(Outcome.CONVERGED, 5, 1e-9, 0.5),
     )
     estimates = Estimates(asked, design, found)
     return ByHand(estimates, location.fixed.matrix, Z, G, W, joint)

@@ -37,14 +37,13 @@ class ErrorFit:
     covariances: tuple[Matrix, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    """The whole fit. `vcov_all` is over (β of all predictors, θ)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The estimates. `vcov_all` is over (β of all predictors, θ)."""
 
     predictors: tuple[PredictorFit, ...]
     vcov_all: Matrix
     log_likelihood: float
-    certificate: Certificate
     errors: ErrorFit | None = None
     log_prior: float = 0.0
 
@@ -64,6 +63,24 @@ class FitResult:
     def log_posterior(self) -> float:
         """What was maximized."""
         return self.log_likelihood + self.log_prior
+
+    def certified(self, certificate: Certificate) -> "FitResult":
+        """The estimates with how the search for them ended."""
+        return FitResult(
+            predictors=self.predictors,
+            vcov_all=self.vcov_all,
+            log_likelihood=self.log_likelihood,
+            errors=self.errors,
+            log_prior=self.log_prior,
+            certificate=certificate,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult(Findings):
+    """The whole fit."""
+
+    certificate: Certificate
 
 
 def sandwich(T: Matrix, blocks: Blocks) -> Blocks:

@@ -1,6 +1,5 @@
 """One fit from end to end: formula → frame → design → likelihood → optimum → estimates."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -9,16 +8,14 @@ import numpy as np
 from henderson.design.model_frame import PerRow
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.control import FitControl
-from henderson.estimation.correlated_errors_fit import fit_correlated_errors
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fit_result import FitResult
-from henderson.estimation.gaussian_fit import fit_gaussian
-from henderson.estimation.laplace_fit import LaplaceAnalysis, Start, fit_laplace
 from henderson.estimation.model_design import ModelDesign, design_model
-from henderson.estimation.restarts import fit_with_restarts
+from henderson.estimation.objectives.objective import Near
+from henderson.estimation.restarts import maximize_with_restarts
+from henderson.estimation.routes import route
 from henderson.estimation.several_starts import highest_of_starts
 from henderson.estimation.specification import Specification
-from henderson.optimize.covariance_search import SearchRoutine
 
 
 def estimate(
@@ -46,52 +43,17 @@ def fit_design(
     specification: Specification,
     design: ModelDesign,
     control: FitControl | None = None,
-    start: Start | None = None,
+    near: Near | None = None,
 ) -> FitResult:
     """Fit a design by the method that suits it.
 
-    Without a `start`, one that is not linear is searched from every start its family names.
+    Without `near`, an objective that may have several maxima is searched from every start.
     """
     control = control or FitControl()
-    restricted = specification.method == "REML"
     # A search may try points beyond the range of doubles, and turns back from them.
     with single_blas_thread(), np.errstate(all="ignore"):
-        first = fit_with_restarts(
-            lambda search: _fit_once(specification, design, restricted, control, search, start),
-            location_terms=len(design.predictors[0].random),
-            max_evaluations=control.max_evaluations,
-        )
-        starts = () if start is not None else design.family.other_starts(design.response)
-        if not starts:
-            return first
-        nodes = specification.quadrature
-        analysis = LaplaceAnalysis.of(design, nodes, control)
-        fit_from = partial(_fit_from, design, restricted, nodes, analysis)
-        return highest_of_starts(first, starts, design, fit_from, control)
-
-
-def _fit_from(
-    design: ModelDesign,
-    restricted: bool,
-    nodes: int,
-    analysis: LaplaceAnalysis,
-    held: Mapping[str, float],
-    control: FitControl,
-) -> FitResult:
-    return fit_laplace(design, restricted, nodes, control, analysis, held=held)
-
-
-def _fit_once(
-    specification: Specification,
-    design: ModelDesign,
-    restricted: bool,
-    control: FitControl,
-    search: SearchRoutine,
-    start: Start | None,
-) -> FitResult:
-    if design.errors is not None:
-        return fit_correlated_errors(design, restricted, control, search_by=search)
-    if design.is_linear:
-        return fit_gaussian(design, restricted, control, search_by=search)
-    nodes = specification.quadrature
-    return fit_laplace(design, restricted, nodes, control, None, start, search_by=search)
+        objective = route(specification, design, control)
+        start = None if near is None else partial(objective.start, near)
+        first = maximize_with_restarts(objective, control, start)
+        starts = objective.further_starts() if near is None else ()
+        return highest_of_starts(first, starts, objective, control) if starts else first

@@ -18,7 +18,10 @@ import numpy as np
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
+from henderson.estimation.control import FitControl
 from henderson.estimation.fit_result import FitResult
+from henderson.estimation.maximize import maximize
+from henderson.estimation.objectives.objective import Objective, Start
 from henderson.likelihood.objective import Evaluation
 from henderson.likelihood.parameters import CovarianceParameters
 from henderson.optimize import Outcome, Search, SearchLimits, minimize
@@ -66,30 +69,31 @@ class _Course:
     def broke_down(self) -> bool:
         """Whether it went where the Laplace approximation says nothing."""
         assert self.likelihood is not None
+        assert self.after is not None
+        self.likelihood.parameters = self.after
         self.likelihood.evaluate(self.end)
         return not _widest(self.likelihood) < _WIDEST
 
 
-def fit_with_restarts(
-    fit: Callable[[SearchRoutine], FitResult], location_terms: int, max_evaluations: int
+def maximize_with_restarts(
+    objective: Objective, control: FitControl, start: Start | None = None
 ) -> FitResult:
-    """The result of `fit` by the usual search, or by the first route that reaches a maximum.
+    """The result of the usual search, or of the first route that reaches a maximum.
 
-    Where the usual search went to a likelihood that no maximum has, the best of all routes.
-    `location_terms`: random terms of the location, whose parameters are the first. No route is
-    begun after twice `max_evaluations` of them.
+    Where the usual search went to a likelihood that no maximum has, the best of all routes. No
+    route is begun after twice the evaluations that `control` allows to one search.
     """
-    course = _Course(location_terms)
-    first = fit(course.usual)
+    course = _Course(len(objective.design.predictors[0].random))
+    first = maximize(objective, control, course.usual, start)
     if first.certificate.outcome not in _UNFINISHED:
         return first
     evaluations = first.certificate.evaluations
     others: list[tuple[FitResult, str]] = []
     for where, route in _routes(course, first.certificate.outcome):
-        if evaluations - first.certificate.evaluations > 2 * max_evaluations:
+        if evaluations - first.certificate.evaluations > 2 * control.max_evaluations:
             break
         try:
-            again = fit(route)
+            again = maximize(objective, control, route, start)
         except ModelError:  # no conditional modes where the route ends
             continue
         evaluations += again.certificate.evaluations

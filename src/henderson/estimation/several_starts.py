@@ -5,7 +5,7 @@ that are held while the model without random effects is fitted, and free from th
 each, a rough search; only one that ends higher than what is known is done again to the end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,9 @@ import numpy as np
 from henderson.errors import ModelError
 from henderson.estimation.control import FitControl
 from henderson.estimation.fit_result import FitResult
+from henderson.estimation.maximize import maximize
 from henderson.estimation.model_design import ModelDesign
+from henderson.estimation.objectives.objective import Objective, Start
 
 _HIGHER = 1e-3  # of log-likelihood, that another maximum must be
 _ROUGH = 1e-2  # predicted decrease of the deviance, at which a rough search ends
@@ -21,18 +23,13 @@ _MOST_ROUGH = 60  # evaluations of it
 _FARTHEST = 30.0  # of a logarithm or a logit: e³⁰ is no estimate
 
 
-# A fit from values that are held at first.
-FitFrom = Callable[[Mapping[str, float], FitControl], FitResult]
-
-
 def highest_of_starts(
     first: FitResult,
-    starts: Sequence[Mapping[str, float]],
-    design: ModelDesign,
-    fit_from: FitFrom,
+    starts: Sequence[Start],
+    objective: Objective,
     control: FitControl,
 ) -> FitResult:
-    """`first`, or the highest maximum that is found from other starts, those of the family.
+    """`first`, or the highest maximum that is found from other starts.
 
     Where the first is no maximum, any that is one.
     """
@@ -43,17 +40,17 @@ def highest_of_starts(
         max_evaluations=min(_MOST_ROUGH, control.max_evaluations),
     )
     best, evaluations = first, first.certificate.evaluations
-    for held in starts:
+    for start in starts:
         for how in (rough, control):
             try:
-                found = fit_from(held, how)
+                found = maximize(objective, how, start=start)
             except ModelError:  # no conditional modes where the search ends
                 break
             evaluations += found.certificate.evaluations
             if best.certificate.converged and not _above(found, best):
                 break
         else:
-            if found.certificate.converged and not _runs_off(found, design):
+            if found.certificate.converged and not _runs_off(found, objective.design):
                 best = found
     notes = best.certificate.notes
     if best is not first:

@@ -118,8 +118,9 @@ class LaplaceLikelihood:
         return theta, beta
 
     def start_from(self, beta: Vector) -> None:
-        """Where integrated coefficients start."""
+        """Where integrated coefficients start; modes found before are forgotten."""
         self._beta = beta.copy()
+        self._last = self._best = None
 
     # ---- evaluation --------------------------------------------------------------------------
 

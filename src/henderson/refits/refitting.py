@@ -1,6 +1,7 @@
 """The same model fitted again: by another method, to another response, or with other X."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Self, final
 
 import numpy as np
@@ -9,10 +10,12 @@ from henderson.arrays import Matrix, Vector
 from henderson.design import FixedDesign
 from henderson.estimation import FitControl
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.gaussian_fit import GaussianAnalysis, fit_gaussian
-from henderson.estimation.laplace_fit import LaplaceAnalysis, Start, fit_laplace
+from henderson.estimation.maximize import maximize
 from henderson.estimation.model_design import ModelDesign
+from henderson.estimation.objectives.objective import Near, Objective
 from henderson.estimation.pipeline import fit_design
+from henderson.estimation.restarts import maximize_with_restarts
+from henderson.estimation.routes import route
 from henderson.estimation.stated_priors import penalty_of
 from henderson.families import Response
 
@@ -60,7 +63,7 @@ def refit(
         estimates.design if design is None else design,
     )
     several = estimates.family.other_starts(estimates.response)
-    start = _start(estimates) if nearby and several else None
+    near = _near(estimates) if nearby and several else None
     if method is not None:
         specification = replace(specification, method=method)
     if y is not None:
@@ -69,7 +72,7 @@ def refit(
         design = design.with_predictor(component, fixed=fixed, offset=offset)
     priors = penalty_of(specification.priors, design.predictors, complete=False)
     design = replace(design, penalty=priors)
-    return Estimates(specification, design, fit_design(specification, design, start=start))
+    return Estimates(specification, design, fit_design(specification, design, near=near))
 
 
 @final
@@ -82,44 +85,28 @@ class Refits:
     """
 
     estimates: Estimates
-    design: ModelDesign
     control: FitControl
-    analysis: GaussianAnalysis | LaplaceAnalysis | None
+    objective: Objective
 
     @classmethod
     def of(cls, estimates: Estimates, control: FitControl | None = None) -> Self:
         """For the design of a fitted model."""
         control = control or FitControl()
-        design, asked = estimates.design, estimates.specification
-        analysis = None  # residuals that vary together move with the parameters
-        if design.errors is None:
-            analysis = (
-                GaussianAnalysis.of(design, asked.method == "REML", control, reused=True)
-                if design.is_linear
-                else LaplaceAnalysis.of(design, asked.quadrature, control)
-            )
-        return cls(estimates, design, control, analysis)
+        asked = estimates.specification
+        return cls(estimates, control, route(asked, estimates.design, control))
 
     def fit(self, y: Vector) -> Estimates:
         """The model fitted to y (n,), on the scale of `estimates.response.y`."""
-        asked = self.estimates.specification
-        response = with_observations(self.design.response, y)
-        design = replace(self.design, response=response)
-        restricted = asked.method == "REML"
+        asked, first = self.estimates.specification, self.estimates.design
+        design = replace(first, response=with_observations(first.response, y))
+        near = Near(tuple(p.fixed_eta for p in self.estimates.predictors.values()))
         with np.errstate(all="ignore"):
-            if self.analysis is None:
-                result = fit_design(asked, design, self.control)
-            elif isinstance(self.analysis, GaussianAnalysis):
-                result = fit_gaussian(design, restricted, self.control, self.analysis)
+            objective = self.objective.of_response(design)
+            start = partial(objective.start, near)
+            if design.errors is None:
+                result = maximize(objective, self.control, start=start)
             else:
-                result = fit_laplace(
-                    design,
-                    restricted,
-                    asked.quadrature,
-                    self.control,
-                    self.analysis,
-                    Start(tuple(p.fixed_eta for p in self.estimates.predictors.values())),
-                )
+                result = maximize_with_restarts(objective, self.control, start)
         return Estimates(asked, design, result)
 
 
@@ -140,10 +127,10 @@ def with_columns(fixed: FixedDesign, combine: Matrix) -> FixedDesign:
     )
 
 
-def _start(estimates: Estimates) -> Start:
+def _near(estimates: Estimates) -> Near:
     """Where a fit near these estimates starts."""
     predictors = estimates.predictors.values()
-    return Start(
+    return Near(
         tuple(each.fixed_eta for each in predictors),
         tuple(term.covariance for each in predictors for term in each.terms),
     )

@@ -12,7 +12,6 @@ import henderson as hd
 from henderson.errors import HendersonError, ModelError
 from henderson.estimation.stated_priors import penalty_of, read_priors
 
-
 CBPP = "cbind(incidence, size - incidence) ~ factor(period) + (1 | herd)"
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 

@@ -1,12 +1,12 @@
-"""Fits any other model: Laplace approximation, or quadrature, over θ and β together."""
+"""Any other model: the Laplace approximation, or quadrature, over θ and β together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
-from typing import Self
+from typing import Self, final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from henderson.arrays import Matrix, Vector
@@ -16,10 +16,12 @@ from henderson.equations import (
     RandomTermMatrix,
     ThreadExecutor,
 )
-from henderson.errors import DataError, ModelError
+from henderson.errors import ModelError
 from henderson.estimation.control import FitControl
-from henderson.estimation.fit_result import FitResult, PredictorFit, TermFit, sandwich
+from henderson.estimation.fit_result import Findings, PredictorFit, TermFit, sandwich
 from henderson.estimation.model_design import ModelDesign
+from henderson.estimation.objectives.gaussian import exact_fit
+from henderson.estimation.objectives.objective import End, Near, Start
 from henderson.families import Response
 from henderson.likelihood.adaptive_quadrature import AdaptiveQuadrature
 from henderson.likelihood.conditional_modes import ModeFinder, Modes, concave
@@ -31,13 +33,10 @@ from henderson.likelihood.penalty import Penalized, Penalty
 from henderson.likelihood.rows import LogDensity, Rows
 from henderson.optimize import SearchLimits, minimize
 from henderson.optimize.boundary import settle
-from henderson.optimize.certificate import certify
-from henderson.optimize.covariance_search import SearchRoutine, search_covariances
-from henderson.optimize.curvature import covariance_of, exact_hessian
+from henderson.optimize.curvature import covariance_of
 from henderson.optimize.starting_values import Moments
 
 _ROUGH = SearchLimits(tolerance=1e-2, max_evaluations=60)  # for a start without random effects
-_POLISHED = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +68,25 @@ class _Coefficients:
         return np.asarray(block_diag(*[np.linalg.inv(basis.R) for basis in self.bases]))
 
 
+@final
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Where the estimates are near: those of another fit to the same rows."""
+class LaplaceObjective:
+    """−2 log L by the Laplace approximation or quadrature; REML with β integrated."""
 
-    predictors: tuple[Vector, ...]  # Xβ + offset of each, (n,)
-    covariances: tuple[Matrix, ...] | None = None  # of the terms; by moments without
-
-
-@dataclass(frozen=True, slots=True)
-class LaplaceAnalysis:
-    """What does not depend on the response: bases of X, the elimination order."""
-
+    design: ModelDesign
+    integrated: slice  # coefficients integrated with u
     coefficients: _Coefficients
-    quadrature: AdaptiveQuadrature | None
-    equations: MixedModelEquations
+    finder: ModeFinder  # of modes with β, for starts
+    unpenalized: LaplaceLikelihood
+    likelihood: LaplaceLikelihood | Penalized
+
+    strictness = 1.0
+    hessian_is_cheap = True
+    polishes = True
 
     @classmethod
-    def of(cls, design: ModelDesign, nodes: int, control: FitControl) -> Self:
-        """One pass over the rows."""
+    def of(cls, design: ModelDesign, restricted: bool, nodes: int, control: FitControl) -> Self:
+        """One pass over the rows: bases of X and the elimination order."""
         terms = design.term_matrices()
         quadrature = _quadrature(design, terms, nodes) if nodes > 1 else None
         threads = 1 if quadrature else control.threads
@@ -95,97 +94,136 @@ class LaplaceAnalysis:
         equations = MixedModelEquations(
             terms, design.n, len(design.random_predictors), parts=threads, executor=executor
         )
-        return cls(_Coefficients.of(design), quadrature, equations)
+        coefficients = _Coefficients.of(design)
+        integrated = coefficients.columns[0] if restricted else slice(0, 0)
+        return cls._made(design, integrated, coefficients, equations, quadrature)
 
-
-def fit_laplace(
-    design: ModelDesign,
-    restricted: bool,
-    nodes: int,
-    control: FitControl,
-    analysis: LaplaceAnalysis | None = None,
-    start: Start | None = None,
-    *,
-    search_by: SearchRoutine = search_covariances,
-    held: Mapping[str, float] = MappingProxyType({}),
-) -> FitResult:
-    """ML or REML estimates by the Laplace approximation; ML by quadrature if `nodes` > 1.
-
-    `analysis` is that of another response with the same design, where there is one, and `start`
-    where the estimates are near. `held` has values of predictors, by name, at which the model
-    without random effects starts and stays.
-    """
-    analysis = analysis or LaplaceAnalysis.of(design, nodes, control)
-    coefficients, equations = analysis.coefficients, analysis.equations
-    quadrature = analysis.quadrature
-    _refuse_exact_fit(design, coefficients.bases[0])
-    parameters = design.covariance_parameters()
-    random = design.random_predictors
-    rows = [_rows(design, coefficients, which) for which in equations.rows]
-    finder = ModeFinder(equations, rows, random, coefficients.columns[0])
-    gamma = (
-        _without_random_effects(design, coefficients, finder, held)
-        if start is None
-        else _projected(start.predictors, design, coefficients)
-    )
-    near = None if start is None else start.covariances
-    theta, smallest = _start(finder, parameters, gamma, design.penalty, near)
-    if start is None and not (design.penalty and design.penalty.coefficients):
-        jointly = finder.find(flat(parameters.factors(theta)), gamma, equations.zeros(1))
-        if jointly is not None:
-            gamma = jointly.beta
-    integrated = coefficients.columns[0] if restricted else slice(0, 0)
-    likelihood = LaplaceLikelihood(
-        equations, parameters, rows, random, integrated, smallest, quadrature
-    )
-    likelihood.start_from(gamma)
-    objective = _penalized(likelihood, design.penalty, coefficients)
-    search = search_by(
-        objective,
-        likelihood.pack(theta, gamma),
-        control.limits(),
-    )
-    parameters, psi = likelihood.parameters, search.parameters
-    count = len(parameters)
-    psi = np.concatenate(
-        [
-            settle(
-                parameters,
-                psi[:count],
-                smallest,
-                lambda t: objective.deviance_at(np.concatenate([t, psi[count:]])),
-            ),
-            psi[count:],
-        ]
-    )
-    moves, limits = _limits(design, coefficients, likelihood.unpack(psi)[1])
-    free = np.concatenate([parameters.free(psi[:count]), moves[likelihood.outer]])
-    unchanged = np.array_equal(psi, search.parameters)
-    at = search.evaluation if unchanged else objective.evaluate(psi)
-    exact = control.hessian != "model"
-    hessian, gradient = at.hessian[np.ix_(free, free)], at.gradient
-    if exact:
-        hessian = exact_hessian(objective.gradient, psi, at.gradient, at.hessian, free)
-        psi, gradient = _polish(objective, psi, at.gradient, hessian, free)
-    modes = likelihood.exactly(psi)
-    if modes is None:
-        raise ModelError(
-            "The likelihood of this model cannot be computed for these data: no conditional "
-            "modes of the random effects were found. Choose another link, change the unit of "
-            "the response, or leave out random terms."
+    @classmethod
+    def _made(
+        cls,
+        design: ModelDesign,
+        integrated: slice,
+        coefficients: _Coefficients,
+        equations: MixedModelEquations,
+        quadrature: AdaptiveQuadrature | None,
+    ) -> Self:
+        _refuse_exact_fit(design, coefficients.bases[0])
+        random = design.random_predictors
+        rows = [_rows(design, coefficients, which) for which in equations.rows]
+        likelihood = LaplaceLikelihood(
+            equations,
+            design.covariance_parameters(),
+            rows,
+            random,
+            integrated,
+            quadrature=quadrature,
         )
-    return _result(
-        design,
-        coefficients,
-        likelihood,
-        modes,
-        psi,
-        free,
-        hessian,
-        certificate_of=partial(
-            certify, search, gradient[free], hessian, exact=exact, limits=limits
-        ),
-    )
+        return cls(
+            design,
+            integrated,
+            coefficients,
+            ModeFinder(equations, rows, random, coefficients.columns[0]),
+            likelihood,
+            _penalized(likelihood, design.penalty, coefficients),
+        )
+
+    def of_response(self, design: ModelDesign) -> Self:
+        """Another response, in the same bases and equations."""
+        likelihood = self.unpenalized
+        return self._made(
+            design,
+            self.integrated,
+            self.coefficients,
+            likelihood.equations,
+            likelihood.quadrature,
+        )
+
+    def start(self, near: Near | None = None) -> Vector:
+        """From the model without random effects and moments; or near another fit."""
+        if near is not None:
+            gamma = _projected(near.predictors, self.design, self.coefficients)
+            return self._start_at(gamma, near.covariances)
+        return self._start_held({})
+
+    def further_starts(self) -> Sequence[Start]:
+        """Those that the family names: values of predictors that are held at first."""
+        starts = self.design.family.other_starts(self.design.response)
+        return [partial(self._start_held, held) for held in starts]
+
+    def _start_held(self, held: Mapping[str, float]) -> Vector:
+        """`held` has values of predictors, by name, at which coefficients start and stay."""
+        design, finder = self.design, self.finder
+        gamma = _without_random_effects(design, self.coefficients, finder, held)
+        psi = self._start_at(gamma, None)
+        if design.penalty and design.penalty.coefficients:
+            return psi
+        likelihood = self.unpenalized
+        theta = psi[: len(likelihood.parameters)]
+        templates = flat(likelihood.parameters.factors(theta))
+        jointly = finder.find(templates, gamma, finder.equations.zeros(1))
+        if jointly is None:
+            return psi
+        likelihood.start_from(jointly.beta)
+        return likelihood.pack(theta, jointly.beta)
+
+    def _start_at(self, gamma: Vector, covariances: Sequence[Matrix] | None) -> Vector:
+        likelihood, design = self.unpenalized, self.design
+        likelihood.parameters = parameters = design.covariance_parameters()
+        theta, likelihood.smallest = _start(
+            self.finder, parameters, gamma, design.penalty, covariances
+        )
+        likelihood.start_from(gamma)
+        return likelihood.pack(theta, gamma)
+
+    def settled(self, psi: Vector) -> End:
+        """Variances that are zero to precision made zero; predictors that ran to a limit."""
+        likelihood, searched = self.unpenalized, self.likelihood
+        theta, gamma = np.split(psi, [len(likelihood.parameters)])
+        theta = settle(
+            likelihood.parameters,
+            theta,
+            likelihood.smallest,
+            lambda t: searched.deviance_at(np.concatenate([t, gamma])),
+        )
+        psi = np.concatenate([theta, gamma])
+        moves, limits = _limits(self.design, self.coefficients, likelihood.unpack(psi)[1])
+        still = np.ones(len(theta), dtype=bool)
+        return End(psi, np.concatenate([still, moves[likelihood.outer]]), limits)
+
+    def findings(self, psi: Vector, free: NDArray[np.bool_], hessian: Matrix) -> Findings:
+        """The estimates in the user's coefficients."""
+        design, likelihood, coefficients = self.design, self.unpenalized, self.coefficients
+        modes = likelihood.exactly(psi)
+        if modes is None:
+            raise ModelError(
+                "The likelihood of this model cannot be computed for these data: no "
+                "conditional modes of the random effects were found. Choose another link, "
+                "change the unit of the response, or leave out random terms."
+            )
+        parameters = likelihood.parameters
+        theta = psi[: len(parameters)]
+        deviance = likelihood.deviance(modes)
+        if likelihood.integrated.stop:
+            deviance += 2.0 * coefficients.bases[0].log_volume
+        natural, change = parameters.translation(theta, design.covariance_parameters())
+        terms = _terms(likelihood, modes, theta, natural)
+        etas = likelihood.equations.join_rows(modes.eta)
+        betas = coefficients.natural(modes.beta)
+        predictors, start = [], 0
+        for index, (beta, predictor) in enumerate(zip(betas, design.predictors, strict=True)):
+            count = len(predictor.random)
+            own = terms[start : start + count]
+            predictors.append(PredictorFit(beta, own, np.ascontiguousarray(etas[:, index])))
+            start += count
+        log_prior = 0.0
+        if design.penalty is not None:
+            log_prior = design.penalty.log_density(np.concatenate(betas), parameters, theta)
+        return Findings(
+            predictors=tuple(predictors),
+            vcov_all=_covariance(coefficients, likelihood, modes, hessian, free, change),
+            log_likelihood=-0.5 * deviance,
+            log_prior=log_prior,
+        )
 
 
 def _limits(
@@ -218,10 +256,7 @@ def _refuse_exact_fit(design: ModelDesign, basis: FixedBasis) -> None:
         return
     left = target - basis.Q @ (basis.Q.T @ target) / design.n
     if not np.sum(left**2) > 1e-20 * np.sum(target**2):
-        raise DataError(
-            f"The fixed effects fit the response {design.label!r} exactly, so that no "
-            "dispersion is left to estimate. Leave out terms, or check the response."
-        )
+        raise exact_fit(design.label, "dispersion")
 
 
 def _quadrature(
@@ -354,83 +389,6 @@ def _start(
     if penalty is not None:
         theta = penalty.lifted(parameters, theta, smallest)
     return theta, smallest
-
-
-def _polish(
-    likelihood: LaplaceLikelihood | Penalized,
-    psi: Vector,
-    gradient: Vector,
-    hessian: Matrix,
-    free: np.ndarray,
-) -> tuple[Vector, Vector]:
-    """One Newton step by the exact Hessian, if it is worth one."""
-    if not np.isfinite(hessian).all():
-        return psi, gradient
-    step = np.zeros_like(psi)
-    try:
-        np.linalg.cholesky(hessian)
-        step[free] = -np.linalg.solve(hessian, gradient[free])
-    except np.linalg.LinAlgError:
-        return psi, gradient
-    if -0.5 * gradient @ step < _POLISHED:
-        return psi, gradient
-    moved = likelihood.evaluate(psi + step)
-    scale = np.sqrt(np.abs(np.diag(hessian)))
-    better = np.linalg.norm(moved.gradient[free] / scale) < np.linalg.norm(
-        gradient[free] / scale
-    )
-    return (psi + step, moved.gradient) if better else (psi, gradient)
-
-
-def _result(
-    design: ModelDesign,
-    coefficients: _Coefficients,
-    likelihood: LaplaceLikelihood,
-    modes: Modes,
-    psi: Vector,
-    free: np.ndarray,
-    hessian: Matrix,
-    *,
-    certificate_of: partial,
-) -> FitResult:
-    parameters, equations = likelihood.parameters, likelihood.equations
-    theta = psi[: len(parameters)]
-    p_inside = likelihood.integrated.stop
-    deviance = likelihood.deviance(modes)
-    if p_inside:
-        deviance += 2.0 * coefficients.bases[0].log_volume
-    natural, change = parameters.translation(theta, design.covariance_parameters())
-    terms = _terms(likelihood, modes, theta, natural)
-    etas = equations.join_rows(modes.eta)
-    predictors_of = [design.predictors[i] for i in likelihood.random]
-    designs = [
-        (t, s) for p in predictors_of for t, s in zip(p.random, p.structures, strict=True)
-    ]
-    predictors, start = [], 0
-    for index, (beta, predictor) in enumerate(
-        zip(coefficients.natural(modes.beta), design.predictors, strict=True)
-    ):
-        count = len(predictor.random)
-        predictors.append(
-            PredictorFit(
-                beta, terms[start : start + count], np.ascontiguousarray(etas[:, index])
-            )
-        )
-        start += count
-    penalty = design.penalty
-    log_prior = 0.0
-    if penalty is not None:
-        beta = np.concatenate(coefficients.natural(modes.beta))
-        log_prior = penalty.log_density(beta, parameters, theta)
-    return FitResult(
-        predictors=tuple(predictors),
-        vcov_all=_covariance(coefficients, likelihood, modes, hessian, free, change),
-        log_likelihood=-0.5 * deviance,
-        certificate=certificate_of(
-            terms=[(t, d, s) for t, (d, s) in zip(terms, designs, strict=True)]
-        ),
-        log_prior=log_prior,
-    )
 
 
 def _covariance(

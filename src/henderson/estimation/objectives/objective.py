@@ -1,0 +1,83 @@
+"""What `maximize` asks of an objective: the likelihood of a design, ready to be searched."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from henderson.arrays import Matrix, Vector
+from henderson.estimation.fit_result import Findings
+from henderson.estimation.model_design import ModelDesign
+from henderson.optimize.covariance_search import Likelihood
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Where the estimates are near: those of another fit to the same rows."""
+
+    predictors: tuple[Vector, ...]  # Xβ + offset of each, (n,)
+    covariances: tuple[Matrix, ...] | None = None  # of the terms; by moments without
+
+
+# Another point to start from, made when it is needed.
+Start = Callable[[], Vector]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a search ended, with what is at a boundary made exactly so."""
+
+    psi: Vector
+    moves: NDArray[np.bool_]  # which elements move the likelihood
+    limits: Sequence[str] = ()  # sentences for those that ran off to a limit
+
+
+class Objective(Protocol):
+    """A deviance in ψ for one design and response; θ of its covariances are the first of ψ."""
+
+    @property
+    def design(self) -> ModelDesign:
+        """The rows it is for."""
+        ...
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The deviance that is searched, with its priors."""
+        ...
+
+    @property
+    def strictness(self) -> float:
+        """What the tolerance of the search is multiplied by."""
+        ...
+
+    @property
+    def hessian_is_cheap(self) -> bool:
+        """Whether an exact Hessian is made unless it was asked not to be."""
+        ...
+
+    @property
+    def polishes(self) -> bool:
+        """Whether a last Newton step by the exact Hessian is worth its evaluation."""
+        ...
+
+    def start(self, near: Near | None = None) -> Vector:
+        """ψ to start from, by moments or near `near`; earlier searches are forgotten."""
+        ...
+
+    def further_starts(self) -> Sequence[Start]:
+        """Where else to start, for likelihoods that may have several maxima."""
+        ...
+
+    def settled(self, psi: Vector) -> End:
+        """ψ with scales that are zero to precision made exactly zero."""
+        ...
+
+    def findings(self, psi: Vector, free: NDArray[np.bool_], hessian: Matrix) -> Findings:
+        """The estimates at ψ; `hessian` is over the `free` parameters."""
+        ...
+
+    def of_response(self, design: ModelDesign) -> Self:
+        """The objective of another response of the same design, whose analysis it shares."""
+        ...

@@ -1,0 +1,24 @@
+"""Which likelihood a design is maximized by."""
+
+from henderson.estimation.control import FitControl
+from henderson.estimation.model_design import ModelDesign
+from henderson.estimation.objectives.correlated_errors import CorrelatedErrorsObjective
+from henderson.estimation.objectives.gaussian import GaussianObjective
+from henderson.estimation.objectives.laplace import LaplaceObjective
+from henderson.estimation.objectives.objective import Objective
+from henderson.estimation.specification import Specification
+
+
+def route(specification: Specification, design: ModelDesign, control: FitControl) -> Objective:
+    """The objective of a design.
+
+    Residuals that vary together are whitened by subject. In the linear model β and σ² have
+    closed forms, and only cross-products are left of the rows. Everything else is integrated by
+    the Laplace approximation, or by quadrature.
+    """
+    restricted = specification.method == "REML"
+    if design.errors is not None:
+        return CorrelatedErrorsObjective.of(design, restricted)
+    if design.is_linear:
+        return GaussianObjective.of(design, restricted, control)
+    return LaplaceObjective.of(design, restricted, specification.quadrature, control)
