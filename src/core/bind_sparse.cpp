@@ -83,6 +83,7 @@ void bind_sparse(nb::module_& m) {
         .def_prop_ro("tried", [](const Cholesky& c) { return c.symbolic.tried; })
         .def_prop_ro("flops", [](const Cholesky& c) { return c.symbolic.flops; })
         .def_prop_ro("entries", [](const Cholesky& c) { return c.symbolic.entries; })
+        .def_prop_ro("seconds", [](const Cholesky& c) { return c.symbolic.seconds; })
         .def_prop_ro("stored", [](const Cholesky& c) { return c.symbolic.size; })
         .def_prop_ro("waiting", [](const Cholesky& c) { return c.symbolic.stack; })
         .def_prop_ro("supernodes", [](const Cholesky& c) { return c.symbolic.nodes.size(); })

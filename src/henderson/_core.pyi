@@ -137,6 +137,7 @@ class SparseCholesky:
     tried: list[str]
     flops: list[float]
     entries: float
+    seconds: float
     stored: int
     waiting: int
     supernodes: int

@@ -36,7 +36,8 @@ bool factor_small(double* a, int height, int k, int& failed) {
 
 bool factor_panel(double* a, int height, int k, int& failed) {
     int below = height - k;
-    if (k <= small_panel && int64_t(k) * k * height <= 4 * small_work) return factor_small(a, height, k, failed);
+    if (k <= small_panel && int64_t(k) * k * height <= 4 * small_work)
+        return factor_small(a, height, k, failed);
     char lower = 'L', right = 'R', transposed = 'T', plain = 'N';
     int info = 0;
     double one = 1;
@@ -45,7 +46,9 @@ bool factor_panel(double* a, int height, int k, int& failed) {
         failed = info - 1;
         return false;
     }
-    if (below) lapack::dtrsm(&right, &lower, &transposed, &plain, &below, &k, &one, a, &height, a + k, &height);
+    if (below)
+        lapack::dtrsm(&right, &lower, &transposed, &plain, &below, &k, &one, a, &height, a + k,
+                      &height);
     return true;
 }
 
@@ -113,7 +116,8 @@ void Cholesky::add_rows(const int64_t* start, const int64_t* positions, const do
 
 double* Cholesky::open_update(const Supernode& node, int64_t& top) {
     double* update = stack_.data() + top;
-    for (int j = 0; j < node.below; ++j) std::fill_n(update + int64_t(j) * node.below + j, node.below - j, 0.0);
+    for (int j = 0; j < node.below; ++j)
+        std::fill_n(update + int64_t(j) * node.below + j, node.below - j, 0.0);
     top += int64_t(node.below) * node.below;
     return update;
 }

@@ -127,7 +127,8 @@ Level coarser(Level& fine, Dice& dice) {
 // Moves of separator vertices to a side, the best first.
 class Refinement {
   public:
-    Refinement(const Graph& graph, Cut& cut) : g_(graph), cut_(cut), pull_(2 * graph.n), version_(graph.n), moved_(graph.n) {
+    Refinement(const Graph& graph, Cut& cut)
+        : g_(graph), cut_(cut), pull_(2 * graph.n), version_(graph.n), moved_(graph.n) {
         total_ = cut.weight[0] + cut.weight[1] + cut.weight[2];
     }
 

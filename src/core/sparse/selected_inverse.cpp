@@ -17,7 +17,8 @@ namespace {
 constexpr int64_t small_work = 600;
 
 // z (height x k) from l and p (r x r, lower); y (r x k) and square (k x k) are room to work in.
-void invert_panel(const double* l, const double* p, int k, int r, double* z, double* y, double* square) {
+void invert_panel(const double* l, const double* p, int k, int r, double* z, double* y,
+                  double* square) {
     int height = k + r;
     if (int64_t(k) * height * height <= small_work) {
         // column by column from the last, within the front: z_j = -(sum over i > j of Z[., i] l_ij) / l_jj
@@ -49,7 +50,8 @@ void invert_panel(const double* l, const double* p, int k, int r, double* z, dou
     if (r) {
         for (int j = 0; j < k; ++j) std::copy_n(l + int64_t(j) * height + k, r, y + int64_t(j) * r);
         lapack::dtrsm(&right, &lower, &plain, &plain, &r, &k, &one, square, &k, y, &r);
-        lapack::dsymm(&left, &lower, &r, &k, &minus, const_cast<double*>(p), &r, y, &r, &zero, z + k, &height);
+        lapack::dsymm(&left, &lower, &r, &k, &minus, const_cast<double*>(p), &r, y, &r, &zero, z + k,
+                      &height);
     }
     lapack::dpotri(&lower, &k, square, &k, &info);
     for (int j = 0; j < k; ++j) std::copy_n(square + int64_t(j) * k + j, k - j, z + int64_t(j) * height + j);

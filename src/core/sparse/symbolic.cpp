@@ -115,17 +115,20 @@ std::vector<int32_t> column_counts(const Graph& graph, const std::vector<int32_t
 std::vector<int32_t> dearest_first(const std::vector<int32_t>& parent,
                                    const std::vector<int32_t>& below) {
     std::vector<int32_t> order = as_numbered(parent.size());
-    std::vector<int64_t> most(parent.size(), 0), second(parent.size(), -1);  // of children
+    std::vector<int64_t> most(parent.size(), 0), second(parent.size(), 0);  // of children
     std::vector<int64_t> needed(parent.size(), 0);
+    std::vector<char> has_children(parent.size(), 0);
     for (int32_t s : postorder(parent, order)) {
         int64_t own = int64_t(below[s]) * below[s];
-        if (second[s] >= 0 || most[s] > 0) needed[s] = std::max(most[s], own + std::max<int64_t>(second[s], 0));
+        if (has_children[s]) needed[s] = std::max(most[s], own + second[s]);
         if (parent[s] < 0) continue;
+        has_children[parent[s]] = 1;
         int64_t& largest = most[parent[s]];
         second[parent[s]] = std::max(second[parent[s]], std::min(largest, needed[s]));
         largest = std::max(largest, needed[s]);
     }
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return needed[a] > needed[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int a, int b) { return needed[a] > needed[b]; });
     return order;
 }
 
@@ -133,8 +136,12 @@ std::vector<int32_t> dearest_first(const std::vector<int32_t>& parent,
 // unit: the calls, and the moves of its update matrix.
 double work_of(double k, double r) {
     double multiplications = k * (k * k / 6 + k * r / 2 + r * r / 2);
-    return 150.0 + 4.0 * multiplications / (k < 4 ? 1 : k < 16 ? 2 : 4) + 4.0 * k * (k + r) + 3.0 * r * r;
+    double slowness = k < 4 ? 4 : k < 16 ? 2 : 1;  // of short loops beside BLAS
+    return 150 + slowness * multiplications + 4 * k * (k + r) + 3 * r * r;
 }
+
+// As measured; the inverse takes twice as long as the factorization.
+double seconds_of(double k, double r) { return 3 * (0.3e-6 + 0.05e-9 * work_of(k, r)); }
 
 }  // namespace
 
@@ -185,7 +192,8 @@ Symbolic::Symbolic(const Graph& graph, const std::string& wanted) : n(graph.n) {
     bool perfect = best.entries <= least;
     if ((chosen_here && !perfect) || wanted == "minimum degree" || wanted == "nested dissection") {
         Compressed small = compress(graph);
-        if (wanted != "nested dissection") offer("minimum degree", expanded(small, minimum_degree(small.graph)));
+        if (wanted != "nested dissection")
+            offer("minimum degree", expanded(small, minimum_degree(small.graph)));
         double cutting = dissection_flops * double(small.graph.neighbours.size() + small.graph.n);
         bool fills = best.entries > 1.5 * least;
         if (wanted == "nested dissection" || (chosen_here && fills && best.flops > cutting)) {
@@ -270,6 +278,7 @@ void Symbolic::find_supernodes(const Elimination& from) {
 void Symbolic::find_rows(const Graph& graph) {
     int64_t total = 0;
     for (Supernode& node : nodes) {
+        if (node.height() > 1) seconds += seconds_of(node.columns, node.below);
         node.rows = total;
         node.block = size;
         total += node.below;

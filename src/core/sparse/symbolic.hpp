@@ -40,6 +40,7 @@ struct Symbolic {
     std::vector<std::string> tried;   // orderings, and the multiplications of each
     std::vector<double> flops;
     double entries = 0;               // of L, without what is stored as zero
+    double seconds = 0;               // estimated, of a factorization and the selected inverse
     std::vector<int32_t> order, place;  // column eliminated i-th, and its inverse
     std::vector<int32_t> supernode_of;  // of a place in the order
     std::vector<Supernode> nodes;       // in a postorder

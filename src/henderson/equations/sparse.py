@@ -38,19 +38,14 @@ class Plan:
     entries: float  # nonzeros of L
     stored: int  # with zeros that make its blocks dense
     supernodes: int
+    seconds: float  # of a factorization with its inverse on the pattern, as estimated
 
     def __str__(self) -> str:
-        work = self.multiplications[self.ordering]
-        text = (
-            f"sparse Cholesky factor with {self.entries:,.0f} nonzeros by {self.ordering} order"
-            f" ({work:.2g} multiplications"
+        work = [f"{name} {m:.2g}" for name, m in self.multiplications.items()]
+        return (
+            f"sparse Cholesky factor by {self.ordering} order, {self.entries:,.0f} nonzeros, "
+            f"about {1000.0 * self.seconds:.3g} ms (multiplications: {', '.join(work)})"
         )
-        others = [
-            f"{w:.2g} by {name}"
-            for name, w in self.multiplications.items()
-            if name != self.ordering
-        ]
-        return text + "".join(f", {other}" for other in others) + ")"
 
 
 @final
@@ -115,7 +110,9 @@ class SparseCholesky:
         """The order of elimination and its cost; its `str` is a sentence."""
         core = self._core
         work = dict(zip(core.tried, core.flops, strict=True))
-        return Plan(core.ordering, work, core.entries, core.stored, core.supernodes)
+        return Plan(
+            core.ordering, work, core.entries, core.stored, core.supernodes, core.seconds
+        )
 
     @property
     def order(self) -> NDArray[np.int32]:

@@ -56,7 +56,7 @@ class Entries(Part[ArrayLike]):
     def of(cls, matrix: sparray, repeat: int = 1) -> "Entries":
         """Those of the lower triangle, in the order of `values_of`."""
         lower = coo_array(tril(matrix))
-        return cls(*lower.coords, repeat=repeat)
+        return cls(lower.row, lower.col, repeat)
 
     @staticmethod
     def values_of(matrix: sparray) -> Vector:
