@@ -55,16 +55,28 @@ int repeat_of(const Positions& positions, const In& values) {
     return repeat;
 }
 
+void need_pedigree(const Ints& parents, int count) {
+    need(int64_t(parents.size()) == 2 * int64_t(count), "parents must be (m, 2)");
+    for (int64_t i = 0; i < 2 * int64_t(count); ++i)
+        need(parents.data()[i] < i / 2, "parents come before");
+}
+
 }  // namespace
 
 void bind_sparse(nb::module_& m) {
     m.def("inbreeding", [](Ints parents, Out F) {
         int count = int(F.size());
-        need(int64_t(parents.size()) == 2 * int64_t(count), "parents must be (m, 2)");
-        for (int64_t i = 0; i < int64_t(parents.size()); ++i)
-            need(parents.data()[i] >= -1 && parents.data()[i] < i / 2, "parents come before");
+        need_pedigree(parents, count);
         nb::gil_scoped_release release;
         inbreeding(parents.data(), count, F.data());
+    });
+    m.def("multiply_relationships", [](Ints parents, In d, Out x) {
+        int count = int(d.size());
+        need_pedigree(parents, count);
+        need(count == 0 || x.size() % count == 0, "shape of x");
+        nb::gil_scoped_release release;
+        multiply_relationships(parents.data(), d.data(), count,
+                               count ? int(x.size() / count) : 0, x.data());
     });
 
     nb::class_<Cholesky>(m, "SparseCholesky")

@@ -81,4 +81,18 @@ void inbreeding(const int32_t* parents, int m, double* F) {
     }
 }
 
+void multiply_relationships(const int32_t* parents, const double* d, int m, int columns, double* x) {
+    auto with_parents = [&](int i, auto&& visit) {
+        double* own = x + int64_t(i) * columns;
+        for (int32_t parent : {parents[2 * i], parents[2 * i + 1]})
+            if (parent >= 0)
+                for (int c = 0; c < columns; ++c) visit(own[c], x[int64_t(parent) * columns + c]);
+    };
+    for (int i = m - 1; i >= 0; --i) {
+        with_parents(i, [](double own, double& parent) { parent += 0.5 * own; });
+        for (int c = 0; c < columns; ++c) x[int64_t(i) * columns + c] *= d[i];
+    }
+    for (int i = 0; i < m; ++i) with_parents(i, [](double& own, double parent) { own += 0.5 * parent; });
+}
+
 }  // namespace henderson

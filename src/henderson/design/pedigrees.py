@@ -5,9 +5,16 @@
     A⁻¹ = (I − P)ᵀ diag(1/d) (I − P),   log |A| = Σ log dᵢ,   P with ½ at the parents of each
 
 F is the coefficient of inbreeding. A⁻¹ has a few entries an animal, and A is not needed for it.
+Where unknown parents belong to genetic groups with means g, in columns after the individuals,
+
+    aᵢ = ½(a_sire + a_dam) + mᵢ  with g for a parent that is not known,
+    A*⁻¹ = (I − P, −P_g)ᵀ diag(1/d) (I − P, −P_g)
+
+which is singular: the groups are fixed effects.
 
 Source: Henderson (1976), Biometrics 32, 69–83; Quaas (1976), Biometrics 32, 949–953; F by
-Meuwissen & Luo (1992), Genetics Selection Evolution 24, 305–313.
+Meuwissen & Luo (1992), Genetics Selection Evolution 24, 305–313; groups: Quaas (1988), J. Dairy
+Science 71, 1338–1345.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,14 +37,24 @@ class Pedigree:
     """Individuals `names` with their parents, parents before offspring."""
 
     names: tuple[str, ...]
-    parents: NDArray[np.int32] = field(repr=False)  # (m, 2): places of both, −1 not known
+    # (m, 2): places of both; −1 not known, −2 − g not known and of group g
+    parents: NDArray[np.int32] = field(repr=False)
     inbreeding: Vector = field(repr=False)  # F, (m,)
+    groups: tuple[str, ...] = ()
 
     @classmethod
     def read(
-        cls, animal: Iterable[object], sire: Iterable[object], dam: Iterable[object]
+        cls,
+        animal: Iterable[object],
+        sire: Iterable[object],
+        dam: Iterable[object],
+        *,
+        groups: Iterable[object] = (),
     ) -> "Pedigree":
-        """From the columns of a table; see `relationship_matrix` for what they may have."""
+        """From the columns of a table; see `relationship_matrix` for what they may have.
+
+        `groups` are names that stand for unknown parents: a breed, a year of birth.
+        """
         columns = [_names(column) for column in (animal, sire, dam)]
         if len({len(column) for column in columns}) > 1:
             lengths = ", ".join(str(len(column)) for column in columns)
@@ -45,18 +62,22 @@ class Pedigree:
                 f"animal, sire and dam have {lengths} values. Give one of each for an "
                 "individual."
             )
-        given = _parents(*columns)
-        names = _in_order(given)
+        of_parents = tuple(dict.fromkeys(_names(groups)))
+        given = _parents(columns[0], columns[1], columns[2], of_parents)
+        names = _in_order(given, of_parents)
         place = {name: i for i, name in enumerate(names)}
+        place |= {name: -2 - g for g, name in enumerate(of_parents)}
         at = [[place.get(each, -1) for each in given[name]] for name in names]
-        return cls.of_places(names, np.array(at, dtype=np.int32).reshape(-1, 2))
+        return cls.of_places(names, np.array(at, dtype=np.int32).reshape(-1, 2), of_parents)
 
     @classmethod
-    def of_places(cls, names: tuple[str, ...], parents: NDArray[np.int32]) -> "Pedigree":
-        """From places of parents, (m, 2), each before its offspring, −1 where not known."""
+    def of_places(
+        cls, names: tuple[str, ...], parents: NDArray[np.int32], groups: tuple[str, ...] = ()
+    ) -> "Pedigree":
+        """From places of parents, (m, 2), each before its offspring, below 0 if not known."""
         F = np.empty(len(parents))
         _core.inbreeding(parents, F)
-        return cls(names, parents, F)
+        return cls(names, parents, F, groups)
 
     @property
     def mendelian(self) -> Vector:
@@ -70,19 +91,29 @@ class Pedigree:
         return float(np.sum(np.log(self.mendelian)))
 
     def inverse(self) -> csr_array:
-        """A⁻¹, (m, m)."""
-        m, known = len(self.parents), self.parents >= 0
+        """A⁻¹, (m, m); of G groups A*⁻¹, (m + G, m + G)."""
+        m, size = len(self.parents), len(self.parents) + len(self.groups)
+        at = np.where(self.parents < -1, m - 2 - self.parents, self.parents)
+        known = at >= 0
         rows = np.repeat(np.arange(m), 2)[known.ravel()]
         half = np.full(len(rows), 0.5)
-        P = csr_array((half, (rows, self.parents[known])), shape=(m, m))
-        from_parents = csr_array(eye_array(m) - P)
+        P = csr_array((half, (rows, at[known])), shape=(m, size))
+        from_parents = csr_array(eye_array(m, size) - P)
         return csr_array(from_parents.T @ diags_array(1.0 / self.mendelian) @ from_parents)
+
+    def multiply(self, x: Matrix) -> Matrix:
+        """Ax, (m,) or (m, columns), without A: its columns where x has those of I."""
+        out = np.array(x, dtype=float, order="C")
+        if len(out) != len(self.parents):
+            raise ValueError(f"{len(out)} rows do not fit {len(self.parents)} individuals.")
+        _core.multiply_relationships(self.parents, self.mendelian, out)
+        return out
 
     def relationships(self) -> Matrix:
         """A, (m, m), in full: Aᵢⱼ = ½(A_sire,j + A_dam,j) for j before i, Aᵢᵢ = 1 + Fᵢ."""
         m = len(self.parents)
         A = np.zeros((m + 1, m + 1))  # the last row: an unknown parent
-        for i, (sire, dam) in enumerate(self.parents):
+        for i, (sire, dam) in enumerate(np.maximum(self.parents, -1)):
             A[i, :i] = A[:i, i] = 0.5 * (A[sire, :i] + A[dam, :i])
             A[i, i] = 1.0 + 0.5 * A[sire, dam]
         return np.ascontiguousarray(A[:m, :m])
@@ -98,7 +129,7 @@ def _names(column: Iterable[object]) -> list[str]:
 
 
 def _parents(
-    animal: Sequence[str], sire: Sequence[str], dam: Sequence[str]
+    animal: Sequence[str], sire: Sequence[str], dam: Sequence[str], groups: tuple[str, ...]
 ) -> dict[str, tuple[str, str]]:
     """The parents of each, "" where one is not known; founders that are only parents last."""
     unknown = {"", "0"} - set(animal)
@@ -108,6 +139,8 @@ def _parents(
             raise DataError(
                 "An individual of the pedigree has no name. Give one, or leave the row out."
             )
+        if name in groups:
+            raise DataError(f"{name!r} is an individual and a group. Rename one of them.")
         first, second = ("" if each in unknown else each for each in both)
         if found.setdefault(name, (first, second)) != (first, second):
             raise DataError(
@@ -116,14 +149,15 @@ def _parents(
             )
     for both in list(found.values()):
         for each in both:
-            if each:
+            if each and each not in groups:
                 found.setdefault(each, ("", ""))
     return found
 
 
-def _in_order(parents: dict[str, tuple[str, str]]) -> tuple[str, ...]:
+def _in_order(parents: dict[str, tuple[str, str]], groups: tuple[str, ...]) -> tuple[str, ...]:
     """Parents before offspring, otherwise founders first and as given."""
-    waiting = {name: {each for each in both if each} for name, both in parents.items()}
+    none = {"", *groups}
+    waiting = {name: set(both) - none for name, both in parents.items()}
     offspring: dict[str, list[str]] = {name: [] for name in parents}
     for name, both in waiting.items():
         for each in both:

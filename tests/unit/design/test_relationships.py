@@ -84,6 +84,33 @@ def test_a_large_pedigree_has_its_inverse_at_once() -> None:
     assert_allclose(x @ (inverse @ x), np.sum(deviation**2 / pedigree.mendelian), rtol=1e-12)
 
 
+def test_products_with_relationships_need_no_matrix() -> None:
+    pedigree = Pedigree.of_places((), families(300, 10, 7))
+    x = np.random.default_rng(1).normal(size=(300, 3))
+    assert_allclose(pedigree.multiply(x), pedigree.relationships() @ x, rtol=1e-10)
+    assert_allclose(pedigree.multiply(x[:, 0]), pedigree.relationships() @ x[:, 0], rtol=1e-10)
+    with pytest.raises(ValueError, match="2 rows do not fit 300 individuals"):
+        pedigree.multiply(np.ones(2))
+
+
+def test_genetic_groups_are_means_of_unknown_parents() -> None:
+    animal = ["a", "b", "c", "d", "e"]
+    sire, dam = ["old", "new", "a", "a", "c"], ["old", "new", "b", "new", "d"]
+    pedigree = Pedigree.read(animal, sire, dam, groups=["old", "new"])
+    assert sorted(pedigree.names) == animal
+    plain = Pedigree.read(animal, ["", "", "a", "a", "c"], ["", "", "b", "", "d"])
+    assert plain.names == pedigree.names
+    assert_allclose(pedigree.inbreeding, plain.inbreeding)
+    # shares of each group, by halves of the parents: Quaas (1988)
+    shares = {"a": (1, 0), "b": (0, 1), "c": (0.5, 0.5), "d": (0.5, 0.5), "e": (0.5, 0.5)}
+    S = np.array([shares[name] for name in pedigree.names])
+    W = np.column_stack([np.eye(5), -S])
+    expected = W.T @ np.linalg.inv(plain.relationships()) @ W
+    assert_allclose(pedigree.inverse().toarray(), expected, atol=1e-12)
+    with pytest.raises(DataError, match="'a' is an individual and a group"):
+        Pedigree.read(animal, sire, dam, groups=["a"])
+
+
 def test_parents_after_their_offspring_are_refused() -> None:
     with pytest.raises(ValueError, match="parents come before"):
         Pedigree.of_places(("a", "b"), np.array([[1, -1], [-1, -1]], dtype=np.int32))
