@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from henderson.arrays import Matrix, Vector
 
-Places = NDArray[np.int32]
+Places = NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,7 @@ def _refuse_islands(totals: Vector) -> None:
         raise ValueError(f"Area {int(np.argmin(totals))} has no neighbour. Join it to one.")
 
 
-def _connected(areas: Neighbours) -> NDArray[np.int32]:
+def _connected(areas: Neighbours) -> Places:
     """The connected group of each area."""
     pairs = (np.ones(len(areas.first)), (areas.first, areas.second))
     return connected_components(csr_array(pairs, (areas.n, areas.n)), directed=False)[1]
