@@ -367,6 +367,15 @@ def test_pearson_residuals_have_the_scale_of_the_conditional_sd(
     )
 
 
+def test_pearson_residuals_of_weighted_counts_grow_with_the_root_of_the_weight(
+    data: pd.DataFrame,
+) -> None:
+    model = hd.fit("count ~ x", data, family="poisson", weights="w")
+    mean = fitted(model.estimates)
+    expected = (data["count"] - mean) * np.sqrt(data["w"] / mean)
+    assert_allclose(residuals(model.estimates, kind="pearson"), expected)
+
+
 def test_squared_deviance_residuals_of_a_poisson_are_its_unit_deviances(
     poisson: ByHand, data: pd.DataFrame
 ) -> None:

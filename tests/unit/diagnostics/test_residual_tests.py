@@ -59,6 +59,14 @@ def test_uniformity_is_exact_for_few_residuals_without_ties() -> None:
     assert_allclose(tests.uniformity(found).p_value, reference.pvalue, rtol=1e-9)
 
 
+@pytest.mark.parametrize("power", [0.6, 1.8], ids=["too high", "too low"])
+def test_the_largest_distance_from_uniform_is_found_on_both_sides(power: float) -> None:
+    found = of_values(np.random.default_rng(8).random(30) ** power)
+    reference = stats.kstest(found.values, "uniform")
+    assert reference.statistic_sign == (1 if power > 1.0 else -1)
+    assert_allclose(tests.uniformity(found).statistic, reference.statistic, rtol=1e-12)
+
+
 @pytest.mark.parametrize("k", [0, 1, 4, 9])
 def test_the_binomial_test_is_scipys(k: int) -> None:
     assert_allclose(tests._binomial_p(k, 300, 0.01), stats.binomtest(k, 300, 0.01).pvalue)

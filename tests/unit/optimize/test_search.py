@@ -92,6 +92,36 @@ def test_the_certificate_judges_the_curvature(hessian: np.ndarray, outcome: Outc
     assert judged.outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("smallest", "outcome"),
+    [
+        (3e-8, Outcome.CONVERGED),
+        (3e-9, Outcome.FLAT),
+        (-3e-7, Outcome.FLAT),  # rounding of a difference of gradients
+        (-3e-6, Outcome.SADDLE),
+    ],
+)
+def test_the_smallest_eigenvalue_tells_a_maximum_from_a_plain_and_a_saddle(
+    smallest: float, outcome: Outcome
+) -> None:
+    found = minimize(rosenbrock, np.array([1.0, 1.0]))
+    hessian = np.array([[1.0, 1.0 - smallest], [1.0 - smallest, 1.0]])
+    judged = certify(found, np.zeros(2), hessian, exact=True, terms=[])
+    assert_allclose(judged.smallest_eigenvalue, smallest, rtol=1e-6)
+    assert judged.outcome is outcome
+
+
+@pytest.mark.parametrize(("errors", "converged"), [(1e-3, True), (4e-3, False)])
+def test_a_gradient_counts_in_standard_errors(errors: float, converged: bool) -> None:
+    found = minimize(rosenbrock, np.array([1.0, 1.0]))
+    for unit in (1e-6, 1.0, 1e6):  # the curvature of a parameter in other units
+        gradient = np.array([0.0, errors / unit])
+        hessian = np.diag([1.0, unit**-2])
+        judged = certify(found, gradient, hessian, exact=True, terms=[])
+        assert_allclose(judged.gradient, errors)
+        assert judged.converged is converged
+
+
 def test_small_scales_become_zero_where_the_deviance_allows_it() -> None:
     parameters = CovarianceParameters((Unstructured(), Diagonal()), (2, 1))
     smallest = [np.full(2, 1e-6), np.full(1, 1e-6)]
