@@ -9,7 +9,7 @@ CORE := pyproject.toml CMakeLists.txt $(wildcard src/core/*.* src/core/*/*.*)
 # Without ninja the core is built by make, which must be told to use all processors.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
 
-.PHONY: demo test test-slow lint docs format bench clean
+.PHONY: demo test test-slow test-checked lint docs format bench clean
 
 SPLIT_PLOT := "yield ~ Variety * factor(nitro) + (1 | Block/Variety)"
 
@@ -24,6 +24,17 @@ test: lint  ## what must pass before a change is committed
 
 test-slow: $(VENV)/.installed-for-tests  ## simulations: sizes of tests, recovery of parameters
 	$(BIN)/python -m pytest -n 2 -q -m slow
+
+TWINS := $(addprefix tests/properties/test_,equations_twin.py gaussian_twin.py laplace_twin.py sparse_twin.py families.py)
+SITE = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+# Linux with GCC. Without -S an editable install would come before the build that is checked.
+test-checked: $(VENV)/.installed-for-tests  ## the core stops at what is out of bounds or undefined
+	$(BIN)/pip install --quiet --no-deps --upgrade --target build/checked \
+	  -C cmake.build-type=Debug -C cmake.define.HENDERSON_CHECKED=ON .
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/checked:$(SITE) \
+	  $(BIN)/python -S -m pytest -q -m "not slow" $(TWINS)
 
 lint: $(VENV)/.installed-for-tests  ## style, layers, types
 	$(BIN)/ruff check .

@@ -126,26 +126,26 @@ void Equations::scale_blocks(const double* templates, double* tail_matrix) {
         int k = node.k;
         bool leaf = int(index) < leaves_;
         if (leaf) {
-            sandwich(T, k, &a_[node.diagonal], T, k, &l_[node.diagonal], work);
+            sandwich(T, k, a_.data() + node.diagonal, T, k, l_.data() + node.diagonal, work);
             for (int i = 0; i < k; ++i) l_[node.diagonal + i * k + i] += 1.0;
             for (int e = node.first; e < node.last; ++e) {
                 const Node& met = nodes_[boundary_[e].node];
                 int64_t at = node.off + int64_t(boundary_[e].offset) * k;
-                sandwich(T, k, &a_[at], template_of(templates, met.term), met.k, &l_[at], work);
+                sandwich(T, k, a_.data() + at, template_of(templates, met.term), met.k, l_.data() + at, work);
             }
             continue;
         }
         // tail: row-major lower, so the later node gives the row
         int64_t row0 = node.column - q_leaf;
         block.resize(size_t(k) * k);
-        sandwich(T, k, &a_[node.diagonal], T, k, block.data(), work);
+        sandwich(T, k, a_.data() + node.diagonal, T, k, block.data(), work);
         for (int c = 0; c < k; ++c)
             for (int r = c; r < k; ++r) tail_matrix[(row0 + r) * q_tail + row0 + c] += block[c * k + r];
         for (int e = node.first; e < node.last; ++e) {
             const Node& met = nodes_[boundary_[e].node];
             int64_t at = node.off + int64_t(boundary_[e].offset) * k, row = met.column - q_leaf;
             block.resize(size_t(k) * met.k);
-            sandwich(T, k, &a_[at], template_of(templates, met.term), met.k, block.data(), work);
+            sandwich(T, k, a_.data() + at, template_of(templates, met.term), met.k, block.data(), work);
             for (int c = 0; c < met.k; ++c)
                 for (int r = 0; r < k; ++r)
                     tail_matrix[(row + c) * q_tail + row0 + r] += block[c * k + r];
@@ -156,7 +156,7 @@ void Equations::scale_blocks(const double* templates, double* tail_matrix) {
 template <int K>
 void Equations::update_row(const Node& node, TailRow at, double* tail_matrix) const {
     int k = K ? K : node.k;
-    const double* v = &l_[node.off] + int64_t(first_in_tail(at.leaf)) * k;
+    const double* v = l_.data() + node.off + int64_t(first_in_tail(at.leaf)) * k;
     const int32_t* index = tail_index_.data() + tail_index_start_[at.leaf];
     double* row = tail_matrix + int64_t(index[at.i]) * tail();
     const double* vi = v + int64_t(at.i) * k;
@@ -169,7 +169,7 @@ void Equations::update_row(const Node& node, TailRow at, double* tail_matrix) co
 
 void Equations::update_leaves(const Node& node) {
     int k = node.k;
-    const double* v = &l_[node.off];
+    const double* v = l_.data() + node.off;
     for (int e = node.first; e < node.sparse_last; ++e) {
         const Edge& edge = boundary_[e];
         const Node& target = nodes_[edge.node];
@@ -182,12 +182,12 @@ void Equations::update_leaves(const Node& node) {
                     block[c * target.k + r] -= dot;
                 }
         };
-        subtract(left, target.k, &l_[target.diagonal]);
+        subtract(left, target.k, l_.data() + target.diagonal);
         int f = target.first;
         for (int later = e + 1; later < node.last; ++later) {
             while (boundary_[f].node != boundary_[later].node) ++f;
             subtract(v + int64_t(boundary_[later].offset) * k, nodes_[boundary_[later].node].k,
-                     &l_[target.off + int64_t(boundary_[f].offset) * target.k]);
+                     l_.data() + target.off + int64_t(boundary_[f].offset) * target.k);
         }
     }
 }
@@ -198,8 +198,8 @@ bool Equations::eliminate(const double* templates, double* tail_matrix, double* 
     log_determinant = 0;
     for (int index = 0; index < leaves_; ++index) {
         const Node& node = nodes_[index];
-        if (!factor_block(&l_[node.diagonal], node.k, log_determinant)) return false;
-        solve_lower(&l_[node.diagonal], node.k, &l_[node.off], node.width);
+        if (!factor_block(l_.data() + node.diagonal, node.k, log_determinant)) return false;
+        solve_lower(l_.data() + node.diagonal, node.k, l_.data() + node.off, node.width);
         update_leaves(node);
     }
     for (TailRow at : tail_rows_) {
@@ -221,10 +221,10 @@ void Equations::forward(double* border, int m, double* gram) const {
         const Node& node = nodes_[index];
         int k = node.k;
         double* x = border + int64_t(node.column) * m;
-        solve_rows(&l_[node.diagonal], k, x, m, false);
+        solve_rows(l_.data() + node.diagonal, k, x, m, false);
         for (int e = node.first; e < node.last; ++e) {
             const Node& met = nodes_[boundary_[e].node];
-            const double* v = &l_[node.off] + int64_t(boundary_[e].offset) * k;
+            const double* v = l_.data() + node.off + int64_t(boundary_[e].offset) * k;
             double* target = border + int64_t(met.column) * m;
             for (int c = 0; c < met.k; ++c)
                 for (int r = 0; r < k; ++r) {
@@ -248,7 +248,7 @@ void Equations::backward(double* solution, int m) const {
         double* x = solution + int64_t(node.column) * m;
         for (int e = node.first; e < node.last; ++e) {
             const Node& met = nodes_[boundary_[e].node];
-            const double* v = &l_[node.off] + int64_t(boundary_[e].offset) * k;
+            const double* v = l_.data() + node.off + int64_t(boundary_[e].offset) * k;
             const double* source = solution + int64_t(met.column) * m;
             for (int c = 0; c < met.k; ++c)
                 for (int r = 0; r < k; ++r) {
@@ -256,7 +256,7 @@ void Equations::backward(double* solution, int m) const {
                     for (int i = 0; i < m; ++i) x[r * m + i] -= factor * source[c * m + i];
                 }
         }
-        solve_rows(&l_[node.diagonal], k, x, m, true);
+        solve_rows(l_.data() + node.diagonal, k, x, m, true);
     }
 }
 
@@ -265,13 +265,13 @@ void Equations::multiply(const double* d, int m, double* out) const {
         int k = node.k;
         const double* d_node = d + int64_t(node.column) * m;
         double* o_node = out + int64_t(node.column) * m;
-        const double* block = &a_[node.diagonal];
+        const double* block = a_.data() + node.diagonal;
         for (int c = 0; c < k; ++c)
             for (int r = 0; r < k; ++r)
                 for (int i = 0; i < m; ++i) o_node[r * m + i] += block[c * k + r] * d_node[c * m + i];
         for (int e = node.first; e < node.last; ++e) {
             const Node& met = nodes_[boundary_[e].node];
-            const double* off = &a_[node.off] + int64_t(boundary_[e].offset) * k;
+            const double* off = a_.data() + node.off + int64_t(boundary_[e].offset) * k;
             const double* d_met = d + int64_t(met.column) * m;
             double* o_met = out + int64_t(met.column) * m;
             for (int c = 0; c < met.k; ++c)

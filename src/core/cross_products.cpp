@@ -76,9 +76,9 @@ void Equations::moment_system(int widest, double* out) const {
             }
     };
     for (const Node& node : nodes_) {
-        add(&a_[node.diagonal], node, node, false);
+        add(a_.data() + node.diagonal, node, node, false);
         for (int e = node.first; e < node.last; ++e)
-            add(&a_[node.off] + int64_t(boundary_[e].offset) * node.k, node,
+            add(a_.data() + node.off + int64_t(boundary_[e].offset) * node.k, node,
                 nodes_[boundary_[e].node], true);
     }
 }

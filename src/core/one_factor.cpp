@@ -69,8 +69,8 @@ bool Equations::factor_levels(const double* T, const double* right, double* bord
     std::vector<double> work(k * k);
     LogProduct determinant;
     for (const Node& node : nodes_) {
-        double* l = &l_[node.diagonal];
-        if (!factor_level<K>(T, &a_[node.diagonal], k, work.data(), l, determinant)) return false;
+        double* l = l_.data() + node.diagonal;
+        if (!factor_level<K>(T, a_.data() + node.diagonal, k, work.data(), l, determinant)) return false;
         const double* r_level = right + int64_t(node.column) * m;
         double* w = border + int64_t(node.column) * m;
         for (int r = 0; r < k; ++r)
@@ -113,7 +113,7 @@ void Equations::differentiate_levels(const double* T, const double* right, const
     double *d = fz + 2 * k * m, *image = d + count * k;
     for (size_t level = 0; level < nodes_.size(); ++level) {
         const Node& node = nodes_[level];
-        const double *A = &a_[node.diagonal], *l = &l_[node.diagonal];
+        const double *A = a_.data() + node.diagonal, *l = l_.data() + node.diagonal;
         const double* r_level = right + int64_t(node.column) * m;
         const double* w = border + int64_t(node.column) * m;
         for (int c = 0; c < k; ++c)  // L^-1, row-major
@@ -157,7 +157,7 @@ void Equations::differentiate_levels(const double* T, const double* right, const
                 for (int j = r; j < k; ++j) sum += inverse[j * k + r] * v[j * m + i];
                 x[r * m + i] = sum;
             }
-        double* C_inverse = &c_[node.diagonal];
+        double* C_inverse = c_.data() + node.diagonal;
         for (int r = 0; r < k; ++r)
             for (int c = 0; c < k; ++c) {
                 double of_c = 0, of_trace = 0, of_outer = 0;

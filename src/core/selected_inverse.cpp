@@ -41,8 +41,8 @@ void Equations::gather_row(const Node& node, TailRow at, const double* tail_inve
     // P symmetric, row-major lower: row i gives x_i the terms before it, and those theirs of v_i
     int k = K ? K : node.k;
     int64_t start = node.off + int64_t(first_in_tail(at.leaf)) * k;
-    const double* v = &l_[start];
-    double* x = &c_[start];
+    const double* v = l_.data() + start;
+    double* x = c_.data() + start;
     const int32_t* index = tail_index_.data() + tail_index_start_[at.leaf];
     const double* row = tail_inverse + int64_t(index[at.i]) * tail();
     const double* vi = v + int64_t(at.i) * k;
@@ -67,20 +67,20 @@ void Equations::gather_row(const Node& node, TailRow at, const double* tail_inve
 
 void Equations::gather_leaves(const Node& node, double* x) const {
     int k = node.k;
-    const double* v = &l_[node.off];
+    const double* v = l_.data() + node.off;
     for (int e = node.first; e < node.sparse_last; ++e) {
         const Edge& edge = boundary_[e];
         const Node& source = nodes_[edge.node];
         const double* v_left = v + int64_t(edge.offset) * k;
         double* x_left = x + int64_t(edge.offset) * k;
-        const double* diagonal = &c_[source.diagonal];
+        const double* diagonal = c_.data() + source.diagonal;
         for (int c = 0; c < source.k; ++c)
             for (int i = 0; i < source.k; ++i)
                 for (int r = 0; r < k; ++r) x_left[c * k + r] += diagonal[c * source.k + i] * v_left[i * k + r];
         int f = source.first;
         for (int later = e + 1; later < node.last; ++later) {
             while (boundary_[f].node != boundary_[later].node) ++f;
-            const double* block = &c_[source.off + int64_t(boundary_[f].offset) * source.k];
+            const double* block = c_.data() + source.off + int64_t(boundary_[f].offset) * source.k;
             int columns = nodes_[boundary_[later].node].k;
             const double* v_right = v + int64_t(boundary_[later].offset) * k;
             double* x_right = x + int64_t(boundary_[later].offset) * k;
@@ -117,7 +117,7 @@ void Equations::selected_inverse(const double* tail_inverse) {
     }
     for (int index = 0; index < leaves_; ++index) {
         const Node& node = nodes_[index];
-        std::fill_n(&c_[node.off], int64_t(node.k) * node.width, 0.0);
+        std::fill_n(c_.data() + node.off, int64_t(node.k) * node.width, 0.0);
     }
     for (TailRow at : tail_rows_) {
         const Node& node = nodes_[at.leaf];
@@ -133,9 +133,9 @@ void Equations::selected_inverse(const double* tail_inverse) {
     for (int index = leaves_ - 1; index >= 0; --index) {
         const Node& node = nodes_[index];
         int k = node.k;
-        const double* l = &l_[node.diagonal];
-        const double* v = &l_[node.off];
-        double* x = &c_[node.off];
+        const double* l = l_.data() + node.diagonal;
+        const double* v = l_.data() + node.off;
+        double* x = c_.data() + node.off;
         gather_leaves(node, x);
         inner.assign(size_t(k) * k, 0.0);  // I + X V'
         if (k >= big_block)
@@ -149,7 +149,7 @@ void Equations::selected_inverse(const double* tail_inverse) {
         for (int i = 0; i < k; ++i)
             for (int j = 0; j < i; ++j) std::swap(inner[i * k + j], inner[j * k + i]);
         solve_upper(l, k, inner.data(), k);
-        std::copy(inner.begin(), inner.end(), &c_[node.diagonal]);
+        std::copy(inner.begin(), inner.end(), c_.data() + node.diagonal);
         solve_upper(l, k, x, node.width);
         for (int64_t i = 0; i < int64_t(k) * node.width; ++i) x[i] = -x[i];
     }
@@ -164,9 +164,9 @@ void Equations::template_traces(const double* templates, double* out) const {
         if (k == 1) mine[0] += a_[node.diagonal] * T[0] * c_[node.diagonal];
         else if (k >= big_block) {  // (A T C^-1)' = C^-1 T' A
             work.resize(size_t(k) * k);
-            lapack::multiply_add(false, false, k, k, k, 1.0, &c_[node.diagonal], k, T, k,
+            lapack::multiply_add(false, false, k, k, k, 1.0, c_.data() + node.diagonal, k, T, k,
                                  work.data(), k, 0.0);
-            lapack::multiply_add(false, false, k, k, k, 1.0, work.data(), k, &a_[node.diagonal], k,
+            lapack::multiply_add(false, false, k, k, k, 1.0, work.data(), k, a_.data() + node.diagonal, k,
                                  mine, k);
         } else {
             work.assign(size_t(k) * k, 0.0);  // T C^-1, row-major
@@ -183,8 +183,8 @@ void Equations::template_traces(const double* templates, double* out) const {
             const Node& met = nodes_[boundary_[e].node];
             int l = met.k;
             int64_t at = node.off + int64_t(boundary_[e].offset) * k;
-            const double* a = &a_[at];
-            const double* c = &c_[at];
+            const double* a = a_.data() + at;
+            const double* c = c_.data() + at;
             const double* S = template_of(templates, met.term);
             double* theirs = out + template_offset_[met.term];
             if (k == 1 && l == 1) {
@@ -221,7 +221,7 @@ void Equations::copy_blocks(const std::vector<double>& from, int term, double* o
     const Term& which = terms[term];
     int size = which.k * which.k;
     for (int level = 0; level < which.levels; ++level)
-        std::copy_n(&from[nodes_[which.first_node + level].diagonal], size, out + int64_t(level) * size);
+        std::copy_n(from.data() + nodes_[which.first_node + level].diagonal, size, out + int64_t(level) * size);
 }
 
 void Equations::inverse_blocks(int term, double* out) const { copy_blocks(c_, term, out); }
@@ -232,8 +232,8 @@ void Equations::projected_blocks(const double* templates, double* out) const {
     std::vector<double> AT(k * k), half(k * k);
     for (int level = 0; level < term.levels; ++level, out += k * k) {
         const Node& node = nodes_[term.first_node + level];
-        const double* A = &a_[node.diagonal];
-        const double* C = &c_[node.diagonal];
+        const double* A = a_.data() + node.diagonal;
+        const double* C = c_.data() + node.diagonal;
         if (k >= big_block) {
             lapack::multiply_add(false, true, k, k, k, 1.0, A, k, templates, k, AT.data(), k, 0.0);
             lapack::multiply_add(false, false, k, k, k, 1.0, AT.data(), k, C, k, half.data(), k,

@@ -132,7 +132,7 @@ void QuotientGraph::gather_element(int p) {
 void QuotientGraph::measure_elements(int p) {
     for (int a = 0; a < length_[p]; ++a) {
         int i = list_[start_[p] + a];
-        const int32_t* mine = &list_[start_[i]];
+        const int32_t* mine = list_.data() + start_[i];
         for (int b = 0; b < elements_[i]; ++b) {
             int e = mine[b];
             if (!alive_[e]) continue;
@@ -146,7 +146,7 @@ void QuotientGraph::measure_elements(int p) {
 }
 
 void QuotientGraph::update_variable(int p, int i) {
-    int32_t* mine = &list_[start_[i]];
+    int32_t* mine = list_.data() + start_[i];
     int degree = 0, count = 0;
     uint32_t hash = 0;
     kept_.clear();
