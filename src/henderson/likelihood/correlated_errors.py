@@ -459,9 +459,20 @@ class CorrelatedErrorsLikelihood:
         return np.inf if at is None else at.deviance
 
     def solution(self, psi: Vector) -> StructuredSolution:
-        """β̂ and the conditional modes at ψ exactly, where there is a likelihood; leaves C⁻¹."""
+        """β̂ and the conditional modes at ψ exactly; leaves C⁻¹ where it is needed.
+
+        Raises
+        ------
+        ModelError
+            Where there is no likelihood.
+        """
         at = self._point(psi)
-        assert at is not None
+        if at is None:
+            raise ModelError(
+                "The likelihood of this model cannot be computed for these data: where the "
+                "search ended, the covariance of the residuals is singular. Choose a simpler "
+                "structure, or leave out random terms."
+            )
         self.equations.invert(keep_factor=False)
         modes: list[Matrix] = [np.empty(0)] * self.n_terms
         covariances: list[Blocks] = [np.empty(0)] * self.n_terms

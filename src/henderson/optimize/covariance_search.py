@@ -84,6 +84,8 @@ def search_covariances(likelihood: Likelihood, start: Vector, limits: SearchLimi
     hessian = exact_hessian(
         likelihood.gradient, second.parameters, at.gradient, at.hessian, free
     )
+    if not np.isfinite(hessian).all():  # beside the end of the parameter space
+        hessian = second.hessian
     return minimize(
         likelihood.evaluate,
         second.parameters,
