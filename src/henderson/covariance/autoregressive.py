@@ -14,25 +14,64 @@ from henderson.covariance.standard_deviations import CorrelationPattern
 _NEAR, _AT = 3.5, 20.0  # atanh of a correlation that may be, and that is, 1
 _NEVER, _AT_ONCE = -5.0, 2.0  # log of λ times steps, where all may be one, or independent
 _NEARLY_ONE = 0.95
+_WHOLE = 1e-6  # of a step
 _LARGEST = 300.0  # of log λ: all times are then independent
 _FAINT = 1e-3  # a correlation of neighbours that says little of the decay
 
 
 @final
+@dataclass(frozen=True, slots=True, eq=False)
 class Autoregressive(CorrelationPattern):
-    """Corr(bᵢ, bⱼ) = ρ^|i−j|, the parameter atanh ρ; the effects are k equally spaced times."""
+    """Corr(bᵢ, bⱼ) = ρ^|tᵢ−tⱼ|, the parameter atanh ρ; t whole steps, in any order.
+
+    Without times the effects are one step apart. `at` takes the smallest difference of the
+    times as the step, once: times that are added later are counted in the same.
+    """
 
     equally_spaced = True
+    in_order = True
+
+    step: float | None = None
+    times: NDArray[np.int64] | None = None  # (k,), in steps
+
+    def at(self, points: Matrix) -> CorrelationPattern:
+        gaps = np.diff(np.sort(points[:, 0]))
+        if not len(gaps):
+            return self
+        step = float(gaps.min()) if self.step is None else self.step
+        whole = np.round(gaps / step)
+        if np.any(np.abs(gaps / step - whole) > _WHOLE * np.maximum(whole, 1.0)):
+            raise ValueError(
+                f"needs times that are whole multiples of one step; the smallest difference is "
+                f"{step:.6g}, and others are {gaps[np.argmax(np.abs(gaps / step - whole))]:.6g}"
+            )
+        times = np.round((points[:, 0] - points[:, 0].min()) / step)
+        return Autoregressive(step, times.astype(np.int64))
 
     def n_parameters(self, k: int) -> int:
         return min(1, k - 1)
 
     def factor(self, rho: Vector, k: int) -> Matrix:
-        return neighbour_factor(np.broadcast_to(rho, (k - 1,)))
+        """Steps of g: correlation ρ^g, and 1 − ρ²ᵍ = (1 − ρ²)(1 + ρ² + ... + ρ^(2g−2))."""
+        if k == 1:
+            return np.ones((1, 1))
+        order, gaps = self._gaps(k)
+        r = np.tanh(rho[0])
+        sums = np.cumsum(r ** (2 * np.arange(gaps.max())))
+        out = np.empty((k, k), dtype=rho.dtype)
+        out[order] = _chain(r**gaps, np.sqrt(sums[gaps - 1]) / np.cosh(rho[0]))
+        return out
 
     def parameters_near(self, correlation: Matrix) -> Vector:
-        lag_one = np.diag(correlation, 1)
+        order, gaps = self._gaps(len(correlation))
+        lag_one = np.diag(correlation[np.ix_(order, order)], 1)[gaps == 1]
         return from_correlations(lag_one.mean(keepdims=True)) if len(lag_one) else lag_one
+
+    def _gaps(self, k: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """The order of the times, and the steps between them, (k − 1,)."""
+        times = np.arange(k) if self.times is None else self.times
+        order = np.argsort(times)
+        return order, np.diff(times[order])
 
     def parameters_at(self, neighbours: float, k: int) -> Vector:
         return np.full(self.n_parameters(k), np.arctanh(neighbours))
@@ -125,6 +164,8 @@ class Antedependence(CorrelationPattern):
     Stat. 33, 201–212.
     """
 
+    in_order = True
+
     def n_parameters(self, k: int) -> int:
         return k - 1
 
@@ -149,13 +190,17 @@ def neighbour_factor(partial: Vector) -> Matrix:
 
     √(1 − ρ²) = 1/cosh keeps its digits where ρ rounds to 1.
     """
-    rho = np.tanh(partial)
-    k = len(partial) + 1
-    L = np.zeros((k, k), dtype=rho.dtype)
+    return _chain(np.tanh(partial), 1.0 / np.cosh(partial))
+
+
+def _chain(correlation: Vector, innovation: Vector) -> Matrix:
+    """L of effects that depend on the one before: its correlation, and √(1 − correlation²)."""
+    k = len(correlation) + 1
+    L = np.zeros((k, k), dtype=correlation.dtype)
     L[0, 0] = 1.0
     for i in range(1, k):
-        L[i, :i] = L[i - 1, :i] * rho[i - 1]
-        L[i, i] = 1.0 / np.cosh(partial[i - 1])
+        L[i, :i] = L[i - 1, :i] * correlation[i - 1]
+        L[i, i] = innovation[i - 1]
     return L
 
 

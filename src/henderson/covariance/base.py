@@ -62,6 +62,16 @@ class CovarianceStructure(ABC):
         return False
 
     @property
+    def correlates_levels(self) -> bool:
+        """Whether the effects are levels, of which a number has as many as it has values."""
+        return False
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the order of the effects matters."""
+        return False
+
+    @property
     def coordinates(self) -> tuple[int, int] | None:
         """Fewest and most coordinates of an effect, for structures complete only after `at`."""
         return None
@@ -79,7 +89,13 @@ class CovarianceStructure(ABC):
         return self
 
     def at(self, points: Matrix) -> "CovarianceStructure":
-        """The structure of effects at `points` (k, d); itself where it does not matter."""
+        """The structure of effects at `points` (k, d); itself where it does not matter.
+
+        Raises
+        ------
+        ValueError
+            With what is wrong with these points, as it follows the structure's name.
+        """
         return self
 
     def relating(self, matrix: Matrix) -> "CovarianceStructure":

@@ -23,6 +23,7 @@ class CorrelationPattern(ABC):
     """The correlation of k effects by parameters on the real line; no state but the points."""
 
     equally_spaced: bool = False  # whether ρ is that of any number of effects at equal steps
+    in_order: bool = False  # whether the order of the effects matters
 
     @property
     def coordinates(self) -> tuple[int, int] | None:
@@ -84,6 +85,14 @@ class _Patterned(CovarianceStructure):
     keyword: str
     description: str
     pattern: CorrelationPattern
+
+    @property
+    def correlates_levels(self) -> bool:
+        return self.coordinates is None
+
+    @property
+    def in_order(self) -> bool:
+        return self.pattern.in_order
 
     @property
     def coordinates(self) -> tuple[int, int] | None:

@@ -9,6 +9,8 @@ from henderson.covariance.autoregressive import ends_of_correlations, from_corre
 from henderson.covariance.base import End
 from henderson.covariance.standard_deviations import CorrelationPattern
 
+_EVEN = 1e-6  # of a step
+
 
 @final
 class Stationary(CorrelationPattern):
@@ -19,6 +21,17 @@ class Stationary(CorrelationPattern):
 
     Source: Barndorff-Nielsen & Schou (1973), J. Multivar. Anal. 3, 408–419.
     """
+
+    in_order = True
+
+    def at(self, points: Matrix) -> CorrelationPattern:
+        gaps = np.diff(points[:, 0])
+        if len(gaps) and np.ptp(gaps) > _EVEN * gaps.min():
+            raise ValueError(
+                f"needs equally spaced times; differences go from {gaps.min():.6g} to "
+                f"{gaps.max():.6g}"
+            )
+        return self
 
     def n_parameters(self, k: int) -> int:
         return k - 1

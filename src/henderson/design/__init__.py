@@ -8,7 +8,12 @@ from henderson.design.new_data import NewDesign, NewRandom, new_design
 from henderson.design.random_effects import RandomDesign, random_design
 from henderson.design.relationships import RelationshipMatrix, relationship_matrix
 from henderson.design.response import ObservedResponse
-from henderson.design.structured_terms import completed, structured_term
+from henderson.design.structured_terms import (
+    at_times,
+    completed,
+    over_levels_of_times,
+    structured_term,
+)
 
 __all__ = [
     "ErrorDesign",
@@ -20,11 +25,13 @@ __all__ = [
     "ObservedResponse",
     "RandomDesign",
     "RelationshipMatrix",
+    "at_times",
     "completed",
     "error_design",
     "fixed_design",
     "model_frame",
     "new_design",
+    "over_levels_of_times",
     "random_design",
     "read_matrices",
     "relationship_matrix",

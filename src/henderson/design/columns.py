@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Real
 from typing import Any, TypeAlias
@@ -96,7 +96,7 @@ def read_array(values: Any, name: str) -> Variable:  # noqa: ANN401
         if hasattr(values, "categories") and hasattr(values, "codes"):  # a pandas.Categorical
             codes = np.asarray(values.codes, dtype=np.int32)
             found = Factor(codes, np.asarray(values.categories), bool(values.ordered))
-            return found.without_unused_levels()
+            return _as_given(found.without_unused_levels())
         with suppress(TypeError):
             return read_series(nw.from_native(values, series_only=True), name)
     try:
@@ -131,21 +131,28 @@ def _open_mapping(data: Mapping[str, Any]) -> Table:
 
 
 def _read_categorical(series: nw.Series) -> Factor:
-    """Levels in the order the column's type has; increasing for polars' Categorical."""
+    """Levels in the order the column's type has; natural where it has none."""
     codes, values, ordered = _dictionary(series)
     keys = values if values.dtype.kind in "iufb" else values.astype(object)
     factor = Factor(codes, keys, ordered=ordered).without_unused_levels()
     unordered = series.implementation.is_polars() and isinstance(series.dtype, nw.Categorical)
-    return _increasing(factor) if unordered else factor
+    return factor.sorted_naturally() if unordered else _as_given(factor)
+
+
+def _as_given(factor: Factor) -> Factor:
+    """The factor, marked where its order is the alphabet's, which pandas gives by itself."""
+    keys = factor.keys.tolist()
+    unstated = not factor.ordered and all(isinstance(key, str) for key in keys)
+    return replace(factor, alphabetical=unstated and keys == sorted(keys))
 
 
 def _read_texts(series: nw.Series, name: str) -> Factor:
-    """Levels in increasing order."""
+    """Levels in natural order."""
     codes, values, _ = _dictionary(series)
     odd = next((value for value in values.tolist() if not isinstance(value, str)), None)
     if odd is not None:
         raise _mixed(name, odd)
-    return _increasing(Factor(codes, values.astype(object)))
+    return Factor(codes, values.astype(object)).sorted_naturally()
 
 
 def _read_other(series: nw.Series, name: str) -> Variable:
@@ -186,14 +193,6 @@ def _dictionary(series: nw.Series) -> tuple[Codes, NDArray[Any], bool]:
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     values = np.array(encoded.dictionary.to_pylist(), dtype=object)
     return codes, values, bool(encoded.type.ordered)
-
-
-def _increasing(factor: Factor) -> Factor:
-    """The factor with its levels in increasing order."""
-    order = np.array(sorted(range(len(factor.keys)), key=factor.keys.__getitem__), dtype=int)
-    renumber = np.full(len(order) + 1, -1, dtype=np.int32)
-    renumber[order] = np.arange(len(order))
-    return Factor(renumber[factor.codes], factor.keys[order], factor.ordered)
 
 
 def _read_objects(values: NDArray[Any], name: str) -> Variable:

@@ -9,6 +9,7 @@ from henderson.arrays import Codes, Matrix
 from henderson.design.evaluation import Evaluator
 from henderson.design.factors import Factor, differing_row, interaction
 from henderson.design.model_frame import ModelFrame
+from henderson.design.positions import require_order
 from henderson.design.random_effects import group_factors
 from henderson.design.variable_functions import as_factor
 from henderson.errors import DataError
@@ -22,7 +23,7 @@ class ErrorDesign:
 
     `subject`, `position` and `group` (n,) are codes; `subjects`, `positions` and `groups` what
     they stand for, `groups` is ("",) where there are none. `points` (k, 1) are the positions as
-    numbers, for structures over times; None where they are only ordered.
+    numbers, where they are numbers; None where they are only ordered.
     """
 
     term: ErrorTerm
@@ -41,16 +42,23 @@ class ErrorDesign:
 
 
 def error_design(
-    frame: ModelFrame, term: ErrorTerm, *, timed: bool, every_pair: bool
+    frame: ModelFrame,
+    term: ErrorTerm,
+    *,
+    timed: bool,
+    every_pair: bool,
+    in_order: bool = False,
 ) -> ErrorDesign:
     """Read the subjects, positions and groups of the rows used.
 
     Parameters
     ----------
     timed
-        Whether the positions are times: numbers with distances.
+        Whether the positions must be times: numbers with distances.
     every_pair
         Whether each pair of positions has a covariance of its own.
+    in_order
+        Whether the order of the positions matters.
 
     Raises
     ------
@@ -66,10 +74,12 @@ def error_design(
         labels = tuple(str(i + 1) for i in range(int(position.max()) + 1))
         points = np.arange(len(labels), dtype=np.float64)[:, None]
     else:
-        found = as_factor(evaluate.value(parse_expression(term.positions)), term.positions)
-        found = found.without_unused_levels()
+        value = evaluate.value(parse_expression(term.positions))
+        found = as_factor(value, term.positions).without_unused_levels()
         position, labels = found.codes, found.levels
-        points = _times(found, term) if timed else None
+        if in_order:
+            require_order(found, term.positions, f"residual={term.text!r}")
+        points = _times(found, term) if timed or not isinstance(value, Factor) else None
     group, groups = _groups(term, evaluate, subject, len(frame.rows))
     design = ErrorDesign(term, subjects, labels, groups, subject, position, group, points)
     _refuse_repeats(design)

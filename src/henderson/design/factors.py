@@ -1,6 +1,12 @@
-"""Factors: a code for each row, and what the codes stand for."""
+"""Factors: a code for each row, and what the codes stand for.
 
-from dataclasses import dataclass
+Levels of text are sorted naturally: numbers in them by their value, so that "Week 4" is before
+"Week 12"; the rest by the characters' codes.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +29,7 @@ class Factor:
     ordered: bool = False
     logical: bool = False
     coding: tuple[str, str | None] | None = None  # name of the contrasts, reference level
+    alphabetical: bool = False  # texts whose order nobody gave; they are sorted
 
     @cached_property
     def levels(self) -> tuple[str, ...]:
@@ -53,6 +60,15 @@ class Factor:
         renumber = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
         return _replace(self, renumber[self.codes], self.keys[used])
 
+    def sorted_naturally(self) -> "Factor":
+        """The factor with its levels of text in natural order."""
+        place = {key: i for i, key in enumerate(self.keys.tolist())}
+        order = np.array([place[key] for key in naturally_sorted(place)], dtype=np.int32)
+        renumber = np.full(len(order) + 1, -1, dtype=np.int32)
+        renumber[order] = np.arange(len(order))
+        codes, keys = renumber[self.codes], self.keys[order]
+        return replace(self, codes=codes, keys=keys, alphabetical=True)
+
     def match(self, levels: tuple[str, ...]) -> Codes:
         """The rows' codes among other `levels`, by label; −1 where a level is not there."""
         place = {label: i for i, label in enumerate(levels)}
@@ -61,11 +77,11 @@ class Factor:
 
 
 def _replace(factor: Factor, codes: Codes, keys: NDArray[Any]) -> Factor:
-    return Factor(codes, keys, factor.ordered, factor.logical, factor.coding)
+    return replace(factor, codes=codes, keys=keys)
 
 
 def factorize(values: NDArray[Any]) -> Factor:
-    """Levels of numbers or texts in increasing order; NaN and what is not text is missing.
+    """Levels of numbers or texts in (natural) order; NaN and what is not text is missing.
 
     Whole numbers of a moderate range are counted, not sorted: 10⁶ of them take some 10 ms.
     """
@@ -82,6 +98,30 @@ def logical(values: NDArray[np.bool_], missing: NDArray[np.bool_] | None = None)
     if missing is not None:
         codes[missing] = -1
     return Factor(codes, np.array([False, True]), logical=True)
+
+
+_NUMBER = re.compile(r"((?:(?<![^\s(=,])-)?[0-9]+(?:\.[0-9]+(?![0-9]*\.[0-9]))?)")
+
+
+def naturally_sorted(texts: Iterable[str]) -> list[str]:
+    """Texts in increasing order, the numbers in them by their value.
+
+    A sign belongs to a number at the start of a word, a point between digits is a decimal one
+    unless there are several, as in 1.10.2.
+
+    Examples
+    --------
+    >>> naturally_sorted(["Week 12", "Week 4", "0.5 kg", "0.25 kg"])
+    ['0.25 kg', '0.5 kg', 'Week 4', 'Week 12']
+    """
+    return sorted(sorted(texts), key=words_and_numbers)
+
+
+def words_and_numbers(text: str) -> list[str | float]:
+    """A text's parts around its numbers, at even places, and these numbers between them."""
+    parts: list[str | float] = [*_NUMBER.split(text)]
+    parts[1::2] = map(float, parts[1::2])
+    return parts
 
 
 def interaction(factors: tuple[Factor, ...]) -> tuple[Codes, NDArray[np.int32]]:
@@ -153,12 +193,12 @@ def _factorize_floats(values: Vector) -> Factor:
 def _factorize_objects(values: NDArray[Any]) -> Factor:
     rows = values.tolist()
     found = set(rows)
-    keys = sorted(key for key in found if isinstance(key, str))
+    keys = naturally_sorted(key for key in found if isinstance(key, str))
     place = dict.fromkeys(found, -1) | {key: code for code, key in enumerate(keys)}
     codes = np.fromiter(map(place.__getitem__, rows), dtype=np.int32, count=len(rows))
     held = np.empty(len(keys), dtype=object)
     held[:] = keys
-    return Factor(codes, held)
+    return Factor(codes, held, alphabetical=True)
 
 
 def _spread(codes: Codes, missing: NDArray[np.bool_]) -> Codes:

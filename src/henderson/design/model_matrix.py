@@ -12,11 +12,13 @@ from henderson.design.contrasts import (
     Contrasts,
     contrasts_named,
     full,
+    polynomial,
     treatment,
     treatment_against,
 )
 from henderson.design.evaluation import Columns, Evaluator, Value
 from henderson.design.factors import Factor, factorize
+from henderson.design.positions import require_order
 from henderson.errors import DataError
 from henderson.formula.syntax_tree import parse_expression
 
@@ -152,6 +154,8 @@ def _coding(name: str, factor: Factor, choice: ContrastChoice) -> Coding:
     if asked is None:
         asked = "poly" if factor.ordered else "treatment"
     make = contrasts_named(asked)
+    if make is polynomial:
+        require_order(factor, name, "The contrasts 'poly' of an ordered factor")
     if len(levels) < 2:
         coded = Contrasts(np.zeros((len(levels), 0)), ())
     elif reference is not None and make is treatment:

@@ -7,6 +7,7 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.design.evaluation import Evaluator
 from henderson.design.factors import Factor
+from henderson.design.positions import require_order
 from henderson.errors import DataError
 from henderson.formula import ResponseTerm
 from henderson.formula.syntax_tree import parse_expression
@@ -87,6 +88,8 @@ def _category(
                 "an ordered factor, or give the order to the family: "
                 "hd.families.Cumulative(categories=[...])."
             )
+        if not names:
+            require_order(found, term.text, "A response of ordered categories")
         codes, levels = found.codes, found.levels
     elif value is not None:
         numbers = evaluate.numbers(parse_expression(term.text))

@@ -16,13 +16,20 @@ from henderson.arrays import Matrix
 from henderson.covariance import STRUCTURES, CovarianceStructure, structure_named
 from henderson.covariance.separable import Separable
 from henderson.covariance.standard_deviations import Homogeneous
+from henderson.design.evaluation import Columns
+from henderson.design.factors import Factor
+from henderson.design.fixed_effects import expand_terms
 from henderson.design.known_matrices import KnownMatrix
+from henderson.design.model_frame import ModelFrame
+from henderson.design.model_matrix import evaluate_variables
+from henderson.design.positions import points_of, require_order
 from henderson.design.random_effects import RandomDesign
-from henderson.errors import FormulaError
-from henderson.formula import RandomTerm
+from henderson.errors import DataError, FormulaError
+from henderson.formula import Formula, RandomTerm
 from henderson.formula.syntax_tree import (
     Binary,
     Call,
+    Name,
     Node,
     Number,
     Prefix,
@@ -32,6 +39,8 @@ from henderson.formula.syntax_tree import (
     strip_parentheses,
 )
 
+_PLACES = "numFactor("
+_MOST_TIMES = 2000  # effects of a level
 _ALSO_FUNCTIONS = {"exp"}  # words that are functions of numbers, too
 _IN_A_PRODUCT = [
     name
@@ -65,6 +74,83 @@ def structured_term(term: RandomTerm, text: str) -> tuple[RandomTerm, Covariance
     return term, structure
 
 
+def over_levels_of_times(
+    frame: ModelFrame, formula: Formula, term: RandomTerm, structure: CovarianceStructure
+) -> RandomTerm:
+    """The term with a number as times, each value a level, where its structure is of levels.
+
+    Raises
+    ------
+    FormulaError
+        For a number beside other effects, where these are in order.
+    DataError
+        For levels of text in the alphabet's order where another is needed.
+    """
+    if isinstance(structure, Homogeneous) and isinstance(structure.pattern, Separable):
+        _require_order_of_sides(frame, formula, term, structure.pattern)
+    if not structure.correlates_levels:
+        return term
+    node = _without_intercept(parse_expression(term.effects))
+    word, group = term.structure, ":".join(term.group)
+    if node is None:
+        evaluate = frame.evaluator(formula)
+        values = evaluate_variables(expand_terms(term.effects, formula.text), evaluate)
+        if not structure.in_order or all(isinstance(value, Factor) for value in values):
+            return term
+        raise _misspelt(
+            term,
+            formula.text,
+            f"{word}() is over times, without an intercept or another effect.",
+            f"Write {word}(0 + time | {group}).",
+        )
+    if not isinstance(node, Name | Call):
+        return term
+    name, value = deparse(node), frame.evaluator(formula).value(node)
+    if isinstance(value, Factor):
+        if structure.in_order:
+            require_order(value, name, f"{word}()")
+        return term
+    if isinstance(value, Columns):
+        return term
+    distinct = len(np.unique(value))
+    if distinct > _MOST_TIMES:
+        raise DataError(
+            f"{term.text}: the numbers of {name!r} are times, each with an effect, and there "
+            f"are {distinct} different ones. Round them, or write diag(0 + {name} | {group}) "
+            "for slopes."
+        )
+    return replace(term, effects=f"0 + numFactor({name})")
+
+
+def _require_order_of_sides(
+    frame: ModelFrame, formula: Formula, term: RandomTerm, pattern: Separable
+) -> None:
+    for name, side in zip(pattern.names, pattern.patterns, strict=True):
+        value = frame.evaluator(formula).value(parse_expression(name))
+        if side.in_order and isinstance(value, Factor):
+            require_order(value, name, term.text)
+
+
+def at_times(
+    structure: CovarianceStructure, points: Matrix, text: str, name: str, group: str
+) -> CovarianceStructure:
+    """The structure at times (k, 1), of `text`; `name` are the times, `group` the subjects.
+
+    Raises
+    ------
+    DataError
+        For times that the structure is not of, with the structures that are.
+    """
+    try:
+        return structure.at(points)
+    except ValueError as error:
+        raise DataError(
+            f"{text} {error}. For unequal times use ou, an autoregression "
+            f"in continuous time, as in ou({name} | {group}); to count neighbouring times as "
+            f"one step apart, write factor({name})."
+        ) from None
+
+
 def completed(
     structure: CovarianceStructure,
     design: RandomDesign,
@@ -83,6 +169,10 @@ def completed(
     term = design.term
     if structure.coordinates is not None:
         return structure.at(_points(design))
+    times = times_of_effects(design)
+    if times is not None and structure.correlates_levels:
+        (name,) = (strip_number(variable) for variable in design.recipe.codings)
+        return at_times(structure, times, term.text, name, design.group)
     if not structure.needs_matrix:
         return structure
     name = term.arguments
@@ -241,9 +331,19 @@ def _points(design: RandomDesign) -> Matrix:
     return points_of(coding.levels)
 
 
-def points_of(levels: tuple[str, ...]) -> Matrix:
-    """Places (m, d) by their labels, "(x,y)"."""
-    return np.array([[float(x) for x in label.strip("()").split(",")] for label in levels])
+def times_of_effects(design: RandomDesign) -> Matrix | None:
+    """The times (k, 1) of the effects where these are the values of one number."""
+    levels = effect_levels(design)
+    (variable, *_) = (*design.recipe.codings, "")
+    if levels is None or not variable.startswith(_PLACES):
+        return None
+    points = points_of(levels)
+    return points if points.shape[1] == 1 else None
+
+
+def strip_number(variable: str) -> str:
+    """The number that places are made of: "day" of "numFactor(day)"."""
+    return variable.removeprefix(_PLACES)[:-1] if variable.startswith(_PLACES) else variable
 
 
 def effect_levels(design: RandomDesign) -> tuple[str, ...] | None:

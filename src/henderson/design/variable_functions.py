@@ -1,6 +1,7 @@
 """The functions of a formula that make a whole variable: factor(), C(), poly(), scale() ..."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -8,10 +9,12 @@ import numpy as np
 from henderson.arrays import Vector
 from henderson.design.columns import Variable
 from henderson.design.evaluation import Columns, Evaluator, Learned, Value
-from henderson.design.factors import Factor, factorize, interaction
+from henderson.design.factors import Factor, factorize, interaction, labels
 from henderson.design.polynomials import orthogonal_polynomials
 from henderson.errors import DataError, FormulaError, did_you_mean
 from henderson.formula.syntax_tree import Call, Name, Node, Number, Text, deparse
+
+_MOST_STEPS = 20  # of a grid, for each place that occurs
 
 
 def evaluator(
@@ -41,7 +44,7 @@ def _factor(evaluate: Evaluator, node: Call) -> Factor:
     if "ordered" in given:
         ordered = bool(evaluate.arithmetic(given["ordered"]))
     if "levels" not in given:
-        return Factor(found.codes, found.keys, ordered)
+        return replace(found, ordered=ordered, logical=False, coding=None)
     wanted = _constants(evaluate, given["levels"])
     codes = found.match(wanted)
     if (codes < 0).any():
@@ -64,7 +67,7 @@ def _coded(evaluate: Evaluator, node: Call) -> Factor:
     if asked is not None:
         name = asked.value if isinstance(asked, Text) else deparse(asked)
         coding = (name, _constants(evaluate, base)[0] if base is not None else None)
-    return Factor(found.codes, found.keys, found.ordered, found.logical, coding)
+    return replace(found, coding=coding)
 
 
 def _relevel(evaluate: Evaluator, node: Call) -> Factor:
@@ -114,10 +117,18 @@ def _numbers_of(evaluate: Evaluator, node: Node) -> Vector:
 
 def _grid(evaluate: Evaluator, node: Call) -> Factor:
     """grid(row, col): all cells of two factors, also those without rows; the last fastest."""
-    factors = [as_factor(evaluate.value(a), deparse(a)) for a in node.arguments]
-    if len(factors) != 2:
+    values = [evaluate.value(a) for a in node.arguments]
+    if len(values) != 2:
         raise evaluate.complain(node, "grid() takes two factors.", "Write grid(row, col).")
-    sides = evaluate.learn(node, lambda: tuple(factor.levels for factor in factors))
+    names = [deparse(argument) for argument in node.arguments]
+    factors = [as_factor(*each) for each in zip(values, names, strict=True)]
+    sides = evaluate.learn(
+        node,
+        lambda: tuple(
+            factor.levels if isinstance(value, Factor) else _whole_steps(factor.keys, name)
+            for factor, value, name in zip(factors, values, names, strict=True)
+        ),
+    )
     codes = []
     for factor, levels, argument in zip(factors, sides, node.arguments, strict=True):
         codes.append(factor.match(levels))
@@ -130,6 +141,28 @@ def _grid(evaluate: Evaluator, node: Call) -> Factor:
     names = [f"({row},{column})" for row in sides[0] for column in sides[1]]
     place = codes[0] * np.int32(len(sides[1])) + codes[1]
     return Factor(place, np.array(names, dtype=object))
+
+
+def _whole_steps(found: Vector, name: str) -> tuple[str, ...]:
+    """Every place from the first number to the last, also those without rows."""
+    gaps = np.diff(found)
+    step = gaps.min() if len(gaps) else 1.0
+    whole = np.round((found - found[0]) / step)
+    if not np.allclose(whole * step, found - found[0], rtol=0.0, atol=1e-6 * step):
+        raise DataError(
+            f"The places of {name!r} are not whole multiples of one step; the smallest "
+            f"difference is {step:.6g}. Write exp(0 + row:col | field) for any places, or "
+            f"factor({name}) to count neighbouring ones as one step apart."
+        )
+    if whole[-1] > _MOST_STEPS * len(found):
+        raise DataError(
+            f"The places of {name!r} go over {whole[-1]:.6g} steps, and there are only "
+            f"{len(found)} of them. Write exp(0 + row:col | field) for any places."
+        )
+    steps = np.arange(int(whole[-1]) + 1)
+    places = found[0] + step * steps
+    places[whole.astype(np.int64)] = found
+    return labels(places.astype(found.dtype))
 
 
 def _poly(evaluate: Evaluator, node: Call) -> Columns:

@@ -18,10 +18,12 @@ from henderson.design import (
     KnownMatrix,
     ModelFrame,
     RandomDesign,
+    at_times,
     completed,
     error_design,
     fixed_design,
     model_frame,
+    over_levels_of_times,
     random_design,
     structured_term,
 )
@@ -220,7 +222,8 @@ def _predictor(
     *,
     absorbed: bool,
 ) -> PredictorDesign:
-    random = tuple(random_design(frame, formula, term) for term, _ in structured)
+    terms = (over_levels_of_times(frame, formula, *each) for each in structured)
+    random = tuple(random_design(frame, formula, term) for term in terms)
     structures = tuple(
         completed(structure, design, formula.text, matrices)
         for (_, structure), design in zip(structured, random, strict=True)
@@ -235,7 +238,13 @@ def _residual(
     """The subjects and positions of the rows, and the structure over them."""
     structure = error_structure_named(asked.structure, asked.formula.text, asked.term.start)
     timed = structure.coordinates is not None
-    errors = error_design(frame, asked, timed=timed, every_pair=asked.structure == "us")
+    errors = error_design(
+        frame,
+        asked,
+        timed=timed,
+        every_pair=asked.structure == "us",
+        in_order=structure.in_order,
+    )
     crossing = 0
     for term in location.random:
         if differing_row(term.codes, errors.subject, len(errors.subjects)) is not None:
@@ -254,7 +263,10 @@ def _residual(
             "covariance of a subject as a random term, too, such as "
             f"{asked.structure}(0 + {asked.positions} | {errors.label})."
         )
-    return errors, structure if errors.points is None else structure.at(errors.points)
+    if errors.points is None:
+        return errors, structure
+    text = f"residual={asked.text!r}"
+    return errors, at_times(structure, errors.points, text, asked.positions, errors.label)
 
 
 def _refuse_random_spread(dispersion: PredictorDesign) -> None:

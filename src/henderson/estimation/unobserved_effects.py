@@ -18,7 +18,8 @@ from scipy.linalg import cho_factor, cho_solve
 from henderson.arrays import Matrix, Vector
 from henderson.covariance import CovarianceStructure
 from henderson.design import KnownMatrix
-from henderson.design.structured_terms import effect_levels, points_of
+from henderson.design.positions import points_of
+from henderson.design.structured_terms import effect_levels, times_of_effects
 from henderson.errors import DataError
 from henderson.estimation.estimates import TermEstimates
 
@@ -64,10 +65,17 @@ def _extension(
             return _covariance(whole, theta, len(levels) + len(new))
 
         return related
-    if structure.coordinates is not None:
+    timed = structure.in_order and times_of_effects(term.design) is not None
+    if structure.coordinates is not None or timed:
 
         def placed(new: tuple[str, ...]) -> Matrix:
-            whole = structure.at(points_of((*levels, *new)))
+            try:
+                whole = structure.at(points_of((*levels, *new)))
+            except ValueError as error:
+                raise DataError(
+                    f"{asked.text} has no effect at {', '.join(new)}: it {error}. "
+                    "Predict at other times, or with random=False."
+                ) from None
             return _covariance(whole, theta, len(levels) + len(new))
 
         return placed

@@ -7,6 +7,8 @@ from typing import final
 
 import numpy as np
 
+from henderson.design.positions import order_in_words
+from henderson.design.structured_terms import effect_levels, strip_number, times_of_effects
 from henderson.estimation.estimates import Estimates, PredictorEstimates
 from henderson.report.criteria import aic, bic, deviance, log_posterior
 from henderson.report.layout import Grid, Section, decimals_for, numbers, p_value
@@ -181,6 +183,7 @@ def random_section(estimates: Estimates) -> Section | None:
         (
             f"Observations: {estimates.frame.n}; levels: {counted}",
             *structure_lines(terms),
+            *order_lines(estimates),
             *lines,
         ),
     )
@@ -199,6 +202,34 @@ def structure_lines(terms: Iterable[Covariance]) -> Iterator[str]:
             found = each.parameters.items()
             named = [f"{name} {value:.4g}" for name, value in found if name != "sd"]
             yield f"{each.group}: {', '.join([each.structure.description, *named])}"
+
+
+def order_lines(estimates: Estimates) -> Iterator[str]:
+    """The order or the times of the levels, for structures to which they matter."""
+    found = [
+        (
+            term.structure,
+            term.design.term.structure,
+            strip_number(next(iter(term.design.recipe.codings), "")),
+            effect_levels(term.design),
+            times_of_effects(term.design),
+        )
+        for predictor in estimates.predictors.values()
+        for term in predictor.terms
+    ]
+    if estimates.errors is not None:
+        design = estimates.errors.design
+        name = "the rows" if design.term.positions == "1" else design.term.positions
+        structure = estimates.errors.structures[0]
+        found.append((structure, design.term.structure, name, design.positions, design.points))
+    for structure, word, name, levels, points in found:
+        if structure.in_order and levels is not None and len(levels) > 1:
+            labels = (
+                tuple(level.strip("()") for level in levels) if points is not None else levels
+            )
+            times = None if points is None else points[:, 0]
+            words = order_in_words(name, labels, times)
+            yield f"{words[:1].upper()}{words[1:]} ({word})"
 
 
 def variance_labels(each: Covariance) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from henderson.design import ModelFrame, ObservedResponse, fixed_design, model_frame
-from henderson.design.factors import Factor
+from henderson.design.factors import Factor, naturally_sorted
 from henderson.errors import DataError, FormulaError, HendersonError, ModelError
 from henderson.formula import parse_formula
 
@@ -104,8 +104,15 @@ def levels(column: object) -> tuple[tuple[str, ...], bool]:
     return factor.levels, factor.ordered
 
 
-def test_texts_are_levels_in_increasing_order() -> None:
-    assert levels(["b", "a10", "a2"]) == (("a10", "a2", "b"), False)
+def test_texts_are_levels_in_natural_order() -> None:
+    assert levels(["b", "a10", "a2"]) == (("a2", "a10", "b"), False)
+    weeks = ["Week 12", "Week 4", "Week 24"]
+    for kind in (weeks, pd.Series(weeks), pl.Series(weeks), pa.array(weeks)):
+        assert levels(kind) == (("Week 4", "Week 12", "Week 24"), False)
+    doses = ["0.5 kg", "0.25 kg", "-2", "-10", "2024-02-01", "1.10.1", "1.9.1"]
+    assert naturally_sorted(doses) == [
+        *("-10", "-2", "0.25 kg", "0.5 kg", "1.9.1", "1.10.1", "2024-02-01")
+    ]
     assert levels(np.array(["b", "a", "b"])) == (("a", "b"), False)
 
 
