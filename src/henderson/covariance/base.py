@@ -54,6 +54,7 @@ class CovarianceStructure(ABC):
     keyword: str  # how a formula asks for it: "diag" in diag(x | g)
     description: str
     linear: ClassVar[bool] = False  # whether T is linear in θ
+    any_basis: ClassVar[bool] = False  # whether it allows ACAᵀ with every C, for any A
     needs_matrix: ClassVar[bool] = False  # whether it is complete only after `relating`
 
     @property
@@ -124,6 +125,10 @@ class CovarianceStructure(ABC):
     @abstractmethod
     def parameters_near(self, covariance: Matrix) -> Vector:
         """θ whose TTᵀ is near a given positive definite (k, k) matrix: a place to start."""
+
+    def of_root(self, root: Matrix) -> Vector:
+        """θ of the covariance RRᵀ of any root R (k, m), which may be singular."""
+        return self.parameters_near(root @ root.T)
 
     def starts(self, theta: Vector, k: int) -> tuple[Vector, ...]:
         """Points to start from, θ first: more where the deviance often has several minima."""

@@ -25,6 +25,7 @@ class Unstructured(CovarianceStructure):
     keyword: ClassVar[str] = "us"  # pyright: ignore[reportIncompatibleVariableOverride]
     description: ClassVar[str] = "unstructured"  # pyright: ignore[reportIncompatibleVariableOverride]
     linear: ClassVar[bool] = True
+    any_basis: ClassVar[bool] = True
 
     def n_parameters(self, k: int) -> int:
         return k * (k + 1) // 2
@@ -42,6 +43,17 @@ class Unstructured(CovarianceStructure):
         order = np.arange(k) if self.order is None else np.array(self.order)
         T = np.empty((k, k))
         T[order] = _semidefinite_root(covariance[np.ix_(order, order)])
+        return T[_positions(k, self.order)]
+
+    def of_root(self, root: Matrix) -> Vector:
+        """By the QR of Rᵀ, which keeps digits that RRᵀ has lost; no pivot is rounding."""
+        k = len(root)
+        order = np.arange(k) if self.order is None else np.array(self.order)
+        lower = np.asarray(np.linalg.qr(root[order].T, mode="r")).T
+        pivots, sizes = np.diag(lower), np.linalg.norm(root[order], axis=1)
+        signs = np.where(np.abs(pivots) > _NO_PIVOT * sizes, np.sign(pivots), 0.0)
+        T = np.empty((k, k))
+        T[order] = lower * signs
         return T[_positions(k, self.order)]
 
     def scales(self, k: int) -> tuple[tuple[int, int], ...]:
@@ -82,6 +94,7 @@ class Unstructured(CovarianceStructure):
 
 
 _SMALL_PIVOT = 0.3
+_NO_PIVOT = 1e-10  # of the length of a row: rounding
 
 
 @lru_cache(maxsize=64)

@@ -22,6 +22,7 @@ from henderson.diagnostics.residual_tests import (
     zero_inflation,
 )
 from henderson.diagnostics.separation import separated
+from henderson.estimation.centred_terms import effects_far_from_origin
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.prediction import residuals
@@ -118,11 +119,12 @@ def check(
     Notes
     -----
     Looked at: the search and its boundaries; rows and columns left out; levels of grouping
-    factors; separation; collinearity of terms
-    of which neither contains the other (√5 and √10 times the standard errors are the limits);
-    Pearson's dispersion of families without a dispersion parameter; simulated residuals at 5 %;
-    and Cook's distance by levels of the grouping factors with up to 300 levels, worth a note
-    from 0.5 and a problem from 1. Some tests out of many fail by chance: read the sentences.
+    factors; covariates of random slopes whose origin matters and is far away; separation;
+    collinearity of terms of which neither contains the other (√5 and √10 times the standard
+    errors are the limits); Pearson's dispersion of families without a dispersion parameter;
+    simulated residuals at 5 %; and Cook's distance by levels of the grouping factors with up to
+    300 levels, worth a note from 0.5 and a problem from 1. Some tests out of many fail by
+    chance: read the sentences.
 
     Examples
     --------
@@ -132,7 +134,8 @@ def check(
     True
     """
     estimates = estimates_of(model)
-    findings = [*_search(estimates), *_data(estimates), *_coefficients(estimates)]
+    findings = [*_search(estimates), *_data(estimates), *_origins(estimates)]
+    findings += _coefficients(estimates)
     findings += _overdispersion(estimates)
     if n:
         findings += _simulated(estimates, n, np.random.default_rng(rng))
@@ -188,6 +191,22 @@ def _data(estimates: Estimates) -> Iterator[Finding]:
                     f"{term.design.term.text} has few levels ({term.design.n_levels}): its "
                     "variance is hardly known.",
                     "If it is not the unit of a treatment, a fixed effect says as much.",
+                )
+
+
+def _origins(estimates: Estimates) -> Iterator[Finding]:
+    """Slopes without their intercepts, of covariates far from 0."""
+    for predictor in estimates.design.predictors:
+        for term, structure in zip(predictor.random, predictor.structures, strict=True):
+            for effect, (low, high) in effects_far_from_origin(term, structure).items():
+                yield Finding(
+                    "origin",
+                    "note",
+                    f"{term.term.text} depends on where {effect} is 0, far from its values "
+                    f"({low:g} to {high:g}): there the levels of {term.group} are taken to be "
+                    "independent of their slopes.",
+                    f"Centre it, as in I({effect} - {0.5 * (low + high):g}), or let intercepts "
+                    f"and slopes vary together: ({effect} | {term.group}).",
                 )
 
 

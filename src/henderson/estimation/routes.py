@@ -1,5 +1,10 @@
 """Which likelihood a design is maximized by."""
 
+from henderson.estimation.centred_terms import (
+    CentredObjective,
+    bases_of,
+    in_better_columns,
+)
 from henderson.estimation.control import FitControl
 from henderson.estimation.model_design import ModelDesign
 from henderson.estimation.objectives.correlated_errors import CorrelatedErrorsObjective
@@ -14,8 +19,17 @@ def route(specification: Specification, design: ModelDesign, control: FitControl
 
     Residuals that vary together are whitened by subject. In the linear model β and σ² have
     closed forms, and only cross-products are left of the rows. Everything else is integrated by
-    the Laplace approximation, or by quadrature.
+    the Laplace approximation, or by quadrature. Random terms are centred where that is the same
+    model and their columns are far from 0.
     """
+    bases = bases_of(design)
+    if any(A is not None for own in bases for A in own):
+        inner = _route(specification, in_better_columns(design, bases), control)
+        return CentredObjective(design, inner, bases)
+    return _route(specification, design, control)
+
+
+def _route(specification: Specification, design: ModelDesign, control: FitControl) -> Objective:
     restricted = specification.method == "REML"
     if design.errors is not None:
         return CorrelatedErrorsObjective.of(design, restricted)

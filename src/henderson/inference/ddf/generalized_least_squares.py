@@ -19,8 +19,9 @@ from scipy.linalg import solve_triangular
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.equations import MixedModelEquations
+from henderson.estimation.centred_terms import Basis, bases_of, in_better_columns, root_in
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.term_matrices import lower_factor, term_matrix
+from henderson.estimation.term_matrices import term_matrix
 from henderson.likelihood.fixed_basis import FixedBasis
 from henderson.likelihood.pair_traces import regrouped
 from henderson.likelihood.parameters import flat
@@ -42,6 +43,7 @@ class GeneralizedLeastSquares:
     root: Matrix
     F: Matrix
     by_term: tuple[Blocks, ...]
+    bases: tuple[Basis, ...]  # of the columns of each term, see `centred_terms`
 
     @classmethod
     def of(cls, estimates: Estimates) -> Self:
@@ -49,8 +51,12 @@ class GeneralizedLeastSquares:
         location = estimates.location
         X, n = location.fixed.matrix, estimates.response.y.size
         sigma = float(np.exp(estimates.predictors["dispersion"].beta[0]))
-        terms = [term_matrix(term.design) for term in location.terms]
-        templates = flat([lower_factor(term.covariance / sigma**2) for term in location.terms])
+        bases = bases_of(estimates.design)
+        columns = in_better_columns(estimates.design, bases).predictors[0].random
+        terms = [term_matrix(term) for term in columns]
+        pairs = zip(bases[0], location.terms, strict=True)
+        roots = [root_in(A, term) / sigma for A, term in pairs]
+        templates = flat(roots)
         basis = FixedBasis.of(X)
         weighted = basis.Q * estimates.response.size[:, None]
         equations = MixedModelEquations(terms, n, 1)
@@ -65,7 +71,9 @@ class GeneralizedLeastSquares:
         back = equations.multiply(equations.scale(x, templates, transposed=False))
         F = zx[0] @ half - back[0]
         root = sigma * (solve_triangular(basis.R, half) if half.size else half)
-        return cls(equations, sigma, templates, root, F, tuple(equations.by_term([F])))
+        return cls(
+            equations, sigma, templates, root, F, tuple(equations.by_term([F])), bases[0]
+        )
 
     def information_changes(self, term: int, D: Blocks) -> Blocks:
         """Fᵀ∆F of matrices D (m, k, k) in one term, (m, p, p): the information lost."""

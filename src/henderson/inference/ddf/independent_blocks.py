@@ -22,6 +22,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from henderson.arrays import Blocks, Matrix, Vector
+from henderson.estimation.centred_terms import (
+    bases_of,
+    changes_in,
+    in_better_columns,
+    root_in,
+)
 from henderson.estimation.correlated_errors import correlated_likelihood
 from henderson.estimation.estimates import ErrorEstimates, Estimates
 from henderson.estimation.matrices import error_blocks, row_precisions
@@ -171,8 +177,10 @@ def satterthwaite(estimates: Estimates) -> Satterthwaite:
         gamma = estimates.predictors["dispersion"].beta.size  # before θ in `vcov_all`
         lost = np.roll(lost, gamma, axis=0)
         return Satterthwaite(vcov, np.linalg.solve(basis.R, half), lost, estimated)
+    bases = bases_of(estimates.design)[0]
     of_terms = [
-        changes_of(t.structure, t.theta, t.design.n_effects) for t in estimates.location.terms
+        changes_in(A, changes_of(t.structure, t.theta, t.design.n_effects))
+        for A, t in zip(bases, estimates.location.terms, strict=True)
     ]
     if errors is None:  # log σ, which is before θ in `vcov_all`
         of_residuals = [2.0 * _variance(estimates) * _ONE]
@@ -242,7 +250,7 @@ def _blocks(
         position, group = errors.design.position, errors.design.group
         covariances = errors.covariances
     subjects = _subjects(estimates)
-    Z = [term.design.all_columns for term in terms]
+    Z, roots = _columns_and_roots(estimates)
     weight = np.sqrt(_precisions(estimates))
     block_of = _independent(estimates)
     order = np.argsort(block_of, kind="stable")
@@ -258,7 +266,7 @@ def _blocks(
         for t, (term, z) in enumerate(zip(terms, Z, strict=True)):
             own, codes = z[rows], term.design.codes[rows]
             same = codes[:, None] == codes[None, :]
-            V += same * (own @ term.covariance @ own.T)
+            V += same * ((own @ roots[t]) @ (own @ roots[t]).T)
             if len(by_term[t]):
                 changes[starts[t] : starts[t + 1]] = same * (own @ by_term[t] @ own.T)
         at, subject, x = position[rows], subjects[rows], D[rows].T
@@ -275,6 +283,14 @@ def _blocks(
                 first = starts[len(terms) + h]
                 changes[first : first + len(moved)] = held * moved[:, at[:, None], at[None, :]]
         yield _Block(rows, np.linalg.cholesky(V), changes)
+
+
+def _columns_and_roots(estimates: Estimates) -> tuple[list[Matrix], list[Matrix]]:
+    """z of every row (n, k), in columns that keep its digits, and T, of each term."""
+    bases = bases_of(estimates.design)
+    columns = in_better_columns(estimates.design, bases).predictors[0].random
+    pairs = zip(bases[0], estimates.location.terms, strict=True)
+    return [each.all_columns for each in columns], [root_in(A, t) for A, t in pairs]
 
 
 def _independent(estimates: Estimates) -> np.ndarray:

@@ -25,6 +25,7 @@ from typing import Self, final
 import numpy as np
 
 from henderson.arrays import Blocks, Matrix, Vector
+from henderson.estimation.centred_terms import changes_in
 from henderson.estimation.estimates import Estimates
 from henderson.inference.ddf.expected_information import changes_of
 from henderson.inference.ddf.generalized_least_squares import GeneralizedLeastSquares
@@ -55,7 +56,7 @@ class Satterthwaite:
         for t, term in enumerate(location.terms):
             by_theta = changes_of(term.structure, term.theta, term.design.n_effects)
             moves = np.concatenate([term.covariance[None], by_theta]) / sigma2
-            moved = gls.information_changes(t, moves)
+            moved = gls.information_changes(t, changes_in(gls.bases[t], moves))
             of_sigma = of_sigma - 2.0 * moved[:1]
             changes.append(moved[1:])
         return cls(

@@ -23,7 +23,7 @@ from henderson.inference.intervals.coefficient_profiles import chosen_names
 from henderson.quantiles import normal_quantile
 from henderson.tables import NativeTable
 
-_STEP = 1e-5
+_STEP, _SHARE = 1e-5, 1e-4  # of a parameter, at most; of its standard error
 
 Named = dict[str, float]
 
@@ -78,14 +78,15 @@ def variance_intervals(
     psi, covariance, of = _coordinates(estimates)
     found = of(psi)
     chosen = chosen_names("variance parameter", parameters, list(found))
-    steps = _STEP * np.eye(len(psi))
-    moved = [(of(psi + step), of(psi - step)) for step in steps]
+    errors = np.sqrt(np.abs(np.diag(covariance)))
+    sizes = np.where(errors > 0.0, np.fmin(_STEP, _SHARE * errors), _STEP)
+    moved = [(of(psi + step), of(psi - step)) for step in np.diag(sizes)]
     columns: dict[str, list[float]] = {
         name: [] for name in ("estimate", "std_error", "lower", "upper")
     }
     for name in chosen:
         g = found[name]
-        slope = np.array([up[name] - down[name] for up, down in moved]) / (2.0 * _STEP)
+        slope = np.array([up[name] - down[name] for up, down in moved]) / (2.0 * sizes)
         moves = slope != 0.0
         square = slope[moves] @ covariance[np.ix_(moves, moves)] @ slope[moves]
         se = float(np.sqrt(square)) if moves.any() else np.nan

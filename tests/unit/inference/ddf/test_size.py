@@ -16,10 +16,10 @@ REPEATS = 1500
 def under_no_effects(model: hd.FittedModel) -> hd.FittedModel:
     """The model with all coefficients zero: what responses are drawn from."""
     at = model.estimates
-    location = replace(at.location, beta=0.0 * at.location.beta)
-    return replace(
-        model, estimates=replace(at, predictors={**at.predictors, "location": location})
-    )
+    first, *others = at.result.predictors
+    none = (replace(first, beta=0.0 * first.beta), *others)
+    result = replace(at.result, predictors=none)
+    return replace(model, estimates=replace(at, result=result))
 
 
 def rejected(
