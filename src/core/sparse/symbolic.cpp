@@ -140,6 +140,47 @@ double work_of(double k, double r) {
     return 150 + slowness * multiplications + 4 * k * (k + r) + 3 * r * r;
 }
 
+// Columns of one pattern that follow one another.
+struct Group {
+    int32_t columns, below, parent;
+};
+
+std::vector<Group> same_patterns(const Elimination& from, std::vector<int32_t>& group_of) {
+    std::vector<Group> groups;
+    int n = int(from.order.size());
+    group_of.resize(n);
+    for (int j = 0; j < n; ++j) {
+        bool joins = j > 0 && from.parent[j - 1] == j && from.count[j - 1] == from.count[j] + 1;
+        if (!joins) groups.push_back({0, 0, -1});
+        ++groups.back().columns;
+        groups.back().below = from.count[j] - 1;
+        group_of[j] = int32_t(groups.size()) - 1;
+    }
+    for (int j = 0; j < n; ++j)
+        if (from.parent[j] >= 0 && group_of[from.parent[j]] != group_of[j])
+            groups[group_of[j]].parent = group_of[from.parent[j]];
+    return groups;
+}
+
+// Joins children to their parents, with zeros stored, where one costs less than two: the group
+// that each becomes part of.
+std::vector<int32_t> join_children(std::vector<Group>& groups) {
+    std::vector<int32_t> into = as_numbered(groups.size());
+    for (size_t g = 0; g < groups.size(); ++g) {
+        const Group& child = groups[g];
+        if (child.parent < 0) continue;
+        Group& parent = groups[child.parent];
+        double together = work_of(child.columns + parent.columns, parent.below);
+        double apart = work_of(child.columns, child.below) + work_of(parent.columns, parent.below);
+        if (together <= apart) {
+            into[g] = child.parent;
+            parent.columns += child.columns;
+        }
+    }
+    for (size_t g = groups.size(); g-- > 0;) into[g] = into[into[g]];
+    return into;
+}
+
 // As measured; the inverse takes twice as long as the factorization.
 double seconds_of(double k, double r) { return 3 * (0.3e-6 + 0.05e-9 * work_of(k, r)); }
 
@@ -186,9 +227,7 @@ Symbolic::Symbolic(const Graph& graph, const std::string& wanted) : n(graph.n) {
         return out;
     };
     double least = double(graph.neighbours.size()) / 2 + n;  // entries, if nothing fills in
-    if (chosen_here || wanted == "natural") {
-        offer("natural", as_numbered(n));
-    }
+    if (chosen_here || wanted == "natural") offer("natural", as_numbered(n));
     bool perfect = best.entries <= least;
     if ((chosen_here && !perfect) || wanted == "minimum degree" || wanted == "nested dissection") {
         Compressed small = compress(graph);
@@ -211,48 +250,21 @@ Symbolic::Symbolic(const Graph& graph, const std::string& wanted) : n(graph.n) {
 }
 
 void Symbolic::find_supernodes(const Elimination& from) {
-    // Columns of one pattern; then children are joined to their parents, with zeros stored, where
-    // that costs less than two.
-    struct Group {
-        int32_t columns, below, parent;
-    };
-    std::vector<Group> groups;
-    std::vector<int32_t> group_of(n);
-    for (int j = 0; j < n; ++j) {
-        bool joins = j > 0 && from.parent[j - 1] == j && from.count[j - 1] == from.count[j] + 1;
-        if (!joins) groups.push_back({0, 0, -1});
-        Group& group = groups.back();
-        ++group.columns;
-        group.below = from.count[j] - 1;
-        group_of[j] = int32_t(groups.size()) - 1;
-    }
-    for (int j = 0; j < n; ++j)
-        if (from.parent[j] >= 0 && group_of[from.parent[j]] != group_of[j])
-            groups[group_of[j]].parent = group_of[from.parent[j]];
+    std::vector<int32_t> group_of;
+    std::vector<Group> groups = same_patterns(from, group_of);
+    std::vector<int32_t> into = join_children(groups);
     int count = int(groups.size());
-    std::vector<int32_t> into = as_numbered(count), tree(count);
-    for (int g = 0; g < count; ++g) tree[g] = groups[g].parent;
-    for (int g = 0; g < count; ++g) {
-        if (tree[g] < 0) continue;
-        const Group& child = groups[g];
-        Group& parent = groups[tree[g]];
-        double together = work_of(child.columns + parent.columns, parent.below);
-        double apart = work_of(child.columns, child.below) + work_of(parent.columns, parent.below);
-        if (together <= apart) {
-            into[g] = tree[g];
-            parent.columns += child.columns;
-        }
-    }
-    for (int g = count - 1; g >= 0; --g) into[g] = into[g] == g ? g : into[into[g]];
     std::vector<int32_t> number(count, -1), left, parents;
     for (int g = 0; g < count; ++g)
         if (into[g] == g) {
             number[g] = int32_t(left.size());
             left.push_back(g);
         }
-    for (int32_t g : left) parents.push_back(tree[g] < 0 ? -1 : number[into[tree[g]]]);
     std::vector<int32_t> below;
-    for (int32_t g : left) below.push_back(groups[g].below);
+    for (int32_t g : left) {
+        parents.push_back(groups[g].parent < 0 ? -1 : number[into[groups[g].parent]]);
+        below.push_back(groups[g].below);
+    }
     std::vector<int32_t> post = postorder(parents, dearest_first(parents, below));
     std::vector<int32_t> rank = inverse_of(post);
     nodes.resize(left.size());
@@ -284,7 +296,6 @@ void Symbolic::find_rows(const Graph& graph) {
         total += node.below;
         size += int64_t(node.height()) * node.columns;
         largest_below = std::max(largest_below, node.below);
-        largest_height = std::max(largest_height, node.height());
     }
     rows.resize(total);
     to_parent.resize(total);

@@ -47,7 +47,7 @@ struct Symbolic {
     std::vector<int32_t> rows, to_parent;
     int64_t size = 0;       // of all trapezoids
     int64_t stack = 0;      // of the update matrices that are open at one time
-    int largest_below = 0, largest_height = 0;
+    int largest_below = 0;
 
     // `ordering`: "natural", "minimum degree", "nested dissection" or "auto", the one with the
     // fewest multiplications.
