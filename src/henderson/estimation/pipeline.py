@@ -47,7 +47,7 @@ def fit_design(
 ) -> FitResult:
     """Fit a design by the method that suits it.
 
-    Without `near`, an objective that may have several maxima is searched from every start.
+    Without `near`, a likelihood that may have several maxima is searched from several starts.
     """
     control = control or FitControl()
     # A search may try points beyond the range of doubles, and turns back from them.
@@ -55,5 +55,6 @@ def fit_design(
         objective = route(specification, design, control)
         start = None if near is None else partial(objective.start, near)
         first = maximize_with_restarts(objective, control, start)
-        starts = objective.further_starts() if near is None else ()
-        return highest_of_starts(first, starts, objective, control) if starts else first
+        if near is not None:
+            return first
+        return highest_of_starts(first, objective, specification, control)

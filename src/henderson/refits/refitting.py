@@ -62,8 +62,8 @@ def refit(
         estimates.specification,
         estimates.design if design is None else design,
     )
-    several = estimates.family.other_starts(estimates.response)
-    near = _near(estimates) if nearby and several else None
+    several = estimates.certificate.starts > 1
+    near = Near.of(estimates.result, design) if nearby and several else None
     if method is not None:
         specification = replace(specification, method=method)
     if y is not None:
@@ -124,13 +124,4 @@ def with_columns(fixed: FixedDesign, combine: Matrix) -> FixedDesign:
         matrix=matrix,
         names=tuple(f"x{j}" for j in range(count)),
         assign=np.zeros(count, dtype=np.int64),
-    )
-
-
-def _near(estimates: Estimates) -> Near:
-    """Where a fit near these estimates starts."""
-    predictors = estimates.predictors.values()
-    return Near(
-        tuple(each.fixed_eta for each in predictors),
-        tuple(term.covariance for each in predictors for term in each.terms),
     )

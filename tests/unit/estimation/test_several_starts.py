@@ -41,6 +41,19 @@ def zeros(seed: int) -> pd.DataFrame:
     return pd.DataFrame({"y": np.where(rng.random(160) < 0.2, 0, y), "x": x, "g": g})
 
 
+def trial(seed: int) -> pd.DataFrame:
+    """Genotypes in environments whose error variances differ."""
+    rng = np.random.default_rng(seed)
+    env, gen, _ = np.indices((6, 7, 3)).reshape(3, -1)
+    y = (
+        rng.normal(size=6)[env]
+        + 0.5 * rng.normal(size=7)[gen]
+        + 0.8 * rng.normal(size=(6, 7))[env, gen]
+    )
+    y = y + rng.normal(size=126) * np.exp(rng.normal(size=6))[env]
+    return pd.DataFrame({"env": env.astype(str), "gen": gen.astype(str), "y": y})
+
+
 LOWER = {  # where the usual start leads to a lower maximum
     "t": outliers(13),
     "skewnormal": skewed(34),
@@ -126,3 +139,61 @@ def test_amounts_without_zeros_let_the_power_go_to_two() -> None:
     table = pd.DataFrame({"y": rng.gamma(2.0, 1.0, 40) * np.exp(0.3 * (g % 3)), "g": g})
     model = hd.fit("y ~ 1 + (1 | g)", table, family="tweedie")
     assert model.converged
+
+
+@pytest.mark.parametrize(
+    ("seed", "highest"),  # by nlme and glmmTMB
+    [(2, -201.3111), (6, -272.7445), (8, -213.0007), (9, -184.3755)],
+)
+def test_error_variances_of_environments_do_not_hide_that_of_genotypes_within_them(
+    seed: int, highest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, formula = trial(seed), "y ~ gen + (1 | env/gen)"
+    model = hd.fit(formula, data, dispersion="~ env", method="ML")
+    assert model.converged
+    assert model.llf == pytest.approx(highest, abs=2e-4)
+    grouped = hd.fit(
+        formula, data, dispersion="~ 0 + env", residual="homdiag(1 | env)", method="ML"
+    )
+    assert grouped.llf == pytest.approx(model.llf)
+    monkeypatch.setattr(pipeline, "highest_of_starts", lambda first, *_: first)
+    usual = hd.fit(formula, data, dispersion="~ env", method="ML")
+    assert usual.converged
+    assert usual.llf < model.llf - 5.0
+
+
+def test_a_variance_of_zero_is_searched_again_from_beside_it() -> None:
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(12), 3)
+    data = pd.DataFrame({"g": g, "x": rng.normal(size=36), "y": rng.normal(size=36)})
+    model = hd.fit("y ~ x + (1 | g)", data)
+    assert "the variance of g is estimated as 0" in model.outcome
+    assert model.estimates.certificate.starts == 3
+
+
+def test_residuals_beside_random_effects_are_searched_from_independent_ones_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    g, k = np.indices((12, 4)).reshape(2, -1)
+    e = np.cumsum(rng.normal(size=(12, 4)), axis=1)
+    data = pd.DataFrame({"g": g, "k": k, "y": rng.normal(size=12)[g] + e[g, k]})
+    model = hd.fit("y ~ 1 + (1 | g)", data, residual="ar1(k | g)")
+    starts = model.estimates.certificate.starts
+    monkeypatch.setattr(pipeline, "highest_of_starts", lambda first, *_: first)
+    assert hd.fit("y ~ 1 + (1 | g)", data, residual="ar1(k | g)").llf <= model.llf + 1e-6
+    assert starts == 6
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"family": "t"}, {"dispersion": "~ x"}, {"residual": "ar1(k | g)", "dispersion": "~ x"}],
+    ids=", ".join,
+)
+def test_fits_without_some_rows_stay_near_the_maximum_of_all(options: dict[str, str]) -> None:
+    table = outliers(13).assign(k=np.tile(np.arange(4), 10))
+    model = hd.fit("y ~ x + (1 | g)", table, **options)  # pyright: ignore[reportArgumentType]
+    assert model.estimates.certificate.starts > 1
+    deleted = model.influence("g", refit=True).deleted_beta[0]
+    left = hd.fit("y ~ x + (1 | g)", table[table["g"] != 0], **options)  # pyright: ignore[reportArgumentType]
+    assert deleted == pytest.approx(list(left.params.values()), abs=1e-3)

@@ -84,18 +84,32 @@ class CorrelatedErrorsObjective:
         return found
 
     def start(self, near: Near | None = None) -> Vector:
-        """Of the random terms a share of the variance; of the residuals that of pairs seen."""
+        """Of the random terms a share of the variance; of the residuals that of pairs seen.
+
+        Near another fit, what it found; then residuals are independent where they were there.
+        """
         errors, likelihood = self.design.errors, self.unpenalized
         assert errors is not None
         likelihood.parameters = parameters = self.design.covariance_parameters()
+        spread = self.design.predictors[1]
         covariances = _first_covariances(self.design, errors, self.left)
-        logs = np.zeros(self.design.predictors[1].fixed.matrix.shape[1])
+        logs = np.zeros(spread.fixed.matrix.shape[1])
         psi = np.concatenate([parameters.parameters_near(covariances), logs])
         likelihood.start_from(psi)
-        return psi
+        if near is None or near.covariances is None or not likelihood.smallest:
+            return psi
+        if near.residuals is None:
+            variance = float(np.exp(2.0 * near.predictors[1].mean()))
+            residuals = (variance * np.eye(len(errors.positions)),) * len(errors.groups)
+        else:
+            residuals = near.residuals
+            apart = near.predictors[1] - spread.offset
+            logs = np.linalg.lstsq(spread.fixed.matrix, apart, rcond=None)[0]
+        covariances = [*near.away_from_zero(likelihood.smallest), *residuals]
+        return np.concatenate([parameters.parameters_near(covariances), logs])
 
     def further_starts(self) -> Sequence[Start]:
-        """None."""
+        """None of its own."""
         return ()
 
     def settled(self, psi: Vector) -> End:

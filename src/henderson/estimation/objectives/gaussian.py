@@ -114,10 +114,14 @@ class GaussianObjective:
         )
 
     def start(self, near: Near | None = None) -> Vector:
-        """By moments."""
+        """By moments, or of the covariances of another fit."""
         likelihood, parameters = self.of_theta, self.design.covariance_parameters()
         likelihood.parameters = parameters
-        theta = _by_moments(likelihood, self.moments)
+        if near is None or near.covariances is None:
+            theta = _by_moments(likelihood, self.moments)
+        else:
+            sigma = float(np.exp(near.predictors[1][0]))
+            theta = parameters.parameters_near(near.away_from_zero(likelihood.smallest, sigma))
         if self.penalized is None:
             return theta
         theta = self.penalized.penalty.lifted(parameters, theta, likelihood.smallest)
@@ -125,7 +129,7 @@ class GaussianObjective:
         return np.append(theta, 0.5 * np.log(likelihood.solution(regular).sigma2))
 
     def further_starts(self) -> Sequence[Start]:
-        """None: the usual start leads to the maximum."""
+        """None of its own."""
         return ()
 
     def settled(self, psi: Vector) -> End:

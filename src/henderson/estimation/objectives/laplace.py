@@ -142,7 +142,7 @@ class LaplaceObjective:
         """From the model without random effects and moments; or near another fit."""
         if near is not None:
             gamma = _projected(near.predictors, self.design, self.coefficients)
-            return self._start_at(gamma, near.covariances)
+            return self._start_at(gamma, near)
         return self._start_held({})
 
     def further_starts(self) -> Sequence[Start]:
@@ -166,11 +166,11 @@ class LaplaceObjective:
         likelihood.start_from(jointly.beta)
         return likelihood.pack(theta, jointly.beta)
 
-    def _start_at(self, gamma: Vector, covariances: Sequence[Matrix] | None) -> Vector:
+    def _start_at(self, gamma: Vector, near: Near | None) -> Vector:
         likelihood, design = self.unpenalized, self.design
         likelihood.parameters = parameters = design.covariance_parameters()
         theta, likelihood.smallest = _start(
-            self.finder, parameters, gamma, design.penalty, covariances
+            self.finder, parameters, gamma, design.penalty, near
         )
         likelihood.start_from(gamma)
         return likelihood.pack(theta, gamma)
@@ -366,11 +366,11 @@ def _start(
     parameters: CovarianceParameters,
     gamma: Vector,
     penalty: Penalty | None,
-    near: Sequence[Matrix] | None,
+    near: Near | None,
 ) -> tuple[Vector, list[Vector]]:
     """θ, and the smallest factors that count.
 
-    θ is that of covariances `near`, or by moments on the working response.
+    θ is that of the covariances `near`, or by moments on the working response.
     """
     if not len(parameters):
         return np.empty(0), []
@@ -380,12 +380,12 @@ def _start(
     ]
     equations.cross_products(finder.weights(densities))
     smallest = smallest_factors(equations.cross_product_blocks())
-    if near is None:
+    if near is None or near.covariances is None:
         scores = equations.by_term(finder.score([d.d1 for d in densities]))
-        near = Moments.of(equations, [s[:, :, 0] for s in scores]).covariances(1.0)
-    else:  # away from the boundary, where the likelihood is even
-        near = [G + np.diag((1e5 * low) ** 2) for G, low in zip(near, smallest, strict=True)]
-    theta = parameters.parameters_near(near)
+        covariances = Moments.of(equations, [s[:, :, 0] for s in scores]).covariances(1.0)
+    else:
+        covariances = near.away_from_zero(smallest)
+    theta = parameters.parameters_near(covariances)
     if penalty is not None:
         theta = penalty.lifted(parameters, theta, smallest)
     return theta, smallest

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
-from henderson.estimation.fit_result import Findings
+from henderson.estimation.fit_result import Findings, FitResult
 from henderson.estimation.model_design import ModelDesign
 from henderson.optimize.covariance_search import Likelihood
 
@@ -19,6 +19,31 @@ class Near:
 
     predictors: tuple[Vector, ...]  # Xβ + offset of each, (n,)
     covariances: tuple[Matrix, ...] | None = None  # of the terms; by moments without
+    residuals: tuple[Matrix, ...] | None = None  # by group of subjects; independent without
+    lifted: float = 0.1  # sd added, in units where an average level has information 1
+
+    @classmethod
+    def of(cls, found: FitResult, design: ModelDesign) -> Self:
+        """What a fit to a design found."""
+        return cls(
+            tuple(
+                own.fixed.matrix @ each.beta + own.offset
+                for each, own in zip(found.predictors, design.predictors, strict=True)
+            ),
+            tuple(term.covariance for each in found.predictors for term in each.terms),
+            None if found.errors is None else found.errors.covariances,
+        )
+
+    def away_from_zero(self, smallest: Sequence[Vector], unit: float = 1.0) -> list[Matrix]:
+        """The covariances, lifted from the boundary, where the likelihood is even.
+
+        `smallest` is that of the likelihood, whose covariances are in units of `unit`².
+        """
+        assert self.covariances is not None
+        return [
+            G / unit**2 + np.diag((1e6 * self.lifted * low) ** 2)
+            for G, low in zip(self.covariances, smallest, strict=False)
+        ]
 
 
 # Another point to start from, made when it is needed.
