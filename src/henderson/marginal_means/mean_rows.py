@@ -37,15 +37,16 @@ class MeanRows:
 
     `coordinates` (r, P) are over the columns of the model matrix before any was dropped, NaN
     for a mean over no observation that was to be weighted by observations; `offset` (r,) is
-    added. `columns` has the values of each variable in `factors` and `by`, for tables;
-    `labels` names them within contrasts. `tau` (r,) is the standard deviation of the random
-    effects' part. `link` is None where there is nothing to transform back.
+    added; `free` (P, m) are the directions in which β is not determined. `columns` has the
+    values of each variable in `factors` and `by`, for tables; `labels` names them within
+    contrasts. `tau` (r,) is the standard deviation of the random effects' part. `link` is None
+    where there is nothing to transform back.
     """
 
     estimates: Estimates
     beta: Vector
     reference: DegreesOfFreedom
-    depends: Matrix | None
+    free: Matrix | None
     kept: NDArray[np.bool_]
     coordinates: Matrix
     offset: Vector
@@ -79,7 +80,7 @@ class MeanRows:
         """The means, or combinations C (c, r) of them."""
         coordinates = self.coordinates if C is None else _combined(C, self.coordinates)
         offset = self.offset if C is None else C @ self.offset
-        known = is_estimable(coordinates, self.kept, self.depends)
+        known = is_estimable(coordinates, self.free)
         L = coordinates[known][:, self.kept]
         rows = L @ _root(self.reference.vcov)
         se = np.linalg.norm(rows, axis=1)

@@ -32,8 +32,8 @@ from henderson.marginal_means.mean_table import mean_columns, transformed
 from henderson.marginal_means.reference_grid import (
     At,
     ReferenceGrid,
-    dependence,
     reference_grid,
+    undetermined,
 )
 from henderson.marginal_means.response_rows import response_rows
 from henderson.marginal_means.response_scale import random_variance
@@ -514,7 +514,7 @@ def mean_rows(
         estimates=estimates,
         beta=estimates.predictors[component].beta,
         reference=degrees_of_freedom(estimates, ddf, component=component),
-        depends=dependence(estimates, component),
+        free=undetermined(estimates, component),
         kept=grid.predictor.fixed.kept,
         coordinates=made.matrix @ grid.matrix,
         offset=made.matrix @ grid.offset,

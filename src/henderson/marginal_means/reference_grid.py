@@ -184,39 +184,40 @@ def over_cells(
     return matrix, _offsets(estimates, table, given, component, n)
 
 
-def dependence(estimates: Estimates, component: str) -> Matrix | None:
-    """B (kept, dropped) with X_dropped = X_kept B, or None if no column was dropped.
+def undetermined(estimates: Estimates, component: str) -> Matrix | None:
+    """N (P, m): directions of β in which Xβ does not change, over all P columns of X.
 
-    A linear function with coordinates (l_kept, l_dropped) over all columns can be estimated
-    exactly if l_dropped = l_keptᵀB: only then is its value the same for every β that fits the
-    data equally well.
+        X_dropped = 1a + X_kept B   ⇒   N = (−a, −B, I), in the columns' own order
+
+    a is 0 but where the intercept lives elsewhere, in the thresholds of ordered categories.
+    None if no column was dropped. A linear function l'β can be estimated if l'N = 0: only then
+    is its value the same for every β that fits the data equally well.
     """
     fixed = estimates.predictors[component].fixed
-    if fixed.kept.all():
+    absorbed = int(np.sum(~fixed.kept)) - len(fixed.dropped)  # 1: the intercept, first column
+    basis = fixed.kept.copy()
+    basis[:absorbed] = True
+    if basis.all():
         return None
     text = formula_of(estimates, component).text
     full = _rows_of(fixed.recipe, dict(estimates.frame.variables), text, estimates.frame.n)
-    kept, dropped = full[:, fixed.kept], full[:, ~fixed.kept]
-    scale = np.linalg.norm(kept, axis=0)
+    known, dropped = full[:, basis], full[:, ~basis]
+    scale = np.linalg.norm(known, axis=0)
     scale[scale == 0.0] = 1.0
-    solved = np.linalg.lstsq(kept / scale, dropped, rcond=None)[0]
-    if len(fixed.dropped) < dropped.shape[1]:
-        solved[:, 0] = np.nan  # an intercept in thresholds: the location's origin is free
-    return solved / scale[:, None]
+    N = np.zeros((full.shape[1], dropped.shape[1]))
+    N[basis] = -np.linalg.lstsq(known / scale, dropped, rcond=None)[0] / scale[:, None]
+    N[~basis] = np.eye(dropped.shape[1])
+    return N
 
 
-def is_estimable(
-    coordinates: Matrix, kept: NDArray[np.bool_], depends: Matrix | None
-) -> NDArray[np.bool_]:
-    """Which rows of `coordinates` (r, P) the data determine; shape (r,)."""
+def is_estimable(coordinates: Matrix, free: Matrix | None) -> NDArray[np.bool_]:
+    """Which rows of `coordinates` (r, P) are zero along `free` (P, m); shape (r,)."""
     finite = np.all(np.isfinite(coordinates), axis=1)
-    if depends is None:
+    if free is None:
         return finite
     known = np.where(finite[:, None], coordinates, 0.0)
-    follows = known[:, kept] @ depends
-    size = np.abs(known[:, kept]) @ np.abs(depends) + np.abs(known[:, ~kept]) + 1e-3
-    differs = np.abs(follows - known[:, ~kept]) > _TOLERANCE * size
-    return finite & ~np.any(differs, axis=1)
+    size = np.abs(known) @ np.abs(free) + 1e-3
+    return finite & ~np.any(np.abs(known @ free) > _TOLERANCE * size, axis=1)
 
 
 def cell_values(

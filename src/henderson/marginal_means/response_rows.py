@@ -23,9 +23,9 @@ from henderson.marginal_means.mean_rows import MeanRows, contrast_labels
 from henderson.marginal_means.reference_grid import (
     At,
     ReferenceGrid,
-    dependence,
     over_cells,
     reference_grid,
+    undetermined,
 )
 from henderson.marginal_means.specs import Names, wanted
 
@@ -73,7 +73,7 @@ def response_rows(
         estimates=estimates,
         beta=beta,
         reference=CoefficientDf("infinite", estimates.vcov, np.full(len(beta), np.inf)),
-        depends=_dependence(estimates),
+        free=_undetermined(estimates),
         kept=kept,
         coordinates=coordinates,
         offset=value - coordinates[:, kept] @ beta,
@@ -112,12 +112,13 @@ def _over_cells(
     return family.mean(eta), np.hstack(slopes)
 
 
-def _dependence(estimates: Estimates) -> Matrix | None:
-    """Those of all predictors, side by side; None if no column was dropped."""
-    if all(each.fixed.kept.all() for each in estimates.predictors.values()):
+def _undetermined(estimates: Estimates) -> Matrix | None:
+    """Those of all predictors, side by side; None if all is determined."""
+    found = {name: undetermined(estimates, name) for name in estimates.predictors}
+    if all(each is None for each in found.values()):
         return None
-    blocks = []
-    for name, each in estimates.predictors.items():
-        found = dependence(estimates, name)
-        blocks.append(np.zeros((int(each.fixed.kept.sum()), 0)) if found is None else found)
+    blocks = [
+        np.zeros((len(estimates.predictors[name].fixed.kept), 0)) if each is None else each
+        for name, each in found.items()
+    ]
     return np.asarray(block_diag(*blocks))

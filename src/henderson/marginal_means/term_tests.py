@@ -175,10 +175,9 @@ def _differences(rows: MeanRows, grid: ReferenceGrid, group: NDArray[np.int64]) 
 def _estimable(rows: MeanRows, coordinates: Matrix) -> Matrix:
     """Combinations of hypotheses that the data determine, over the coefficients of the fit."""
     L = coordinates[:, rows.kept]
-    if rows.depends is None or not len(L):
+    if rows.free is None or not len(L):
         return L
-    seen = ~np.isnan(rows.depends[:1]).ravel()  # not an intercept that is in thresholds
-    beyond = coordinates[:, ~rows.kept][:, seen] - L @ rows.depends[:, seen]
+    beyond = coordinates @ rows.free
     left, values, _ = np.linalg.svd(beyond)
     scale = max(np.abs(coordinates).max(), 1e-300)
     return left[:, int(np.sum(values > _RANK * scale)) :].T @ L
