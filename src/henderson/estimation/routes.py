@@ -11,6 +11,7 @@ from henderson.estimation.objectives.correlated_errors import CorrelatedErrorsOb
 from henderson.estimation.objectives.gaussian import GaussianObjective
 from henderson.estimation.objectives.laplace import LaplaceObjective
 from henderson.estimation.objectives.objective import Objective
+from henderson.estimation.response_units import RescaledObjective, better_unit, in_units
 from henderson.estimation.specification import Specification
 
 
@@ -20,7 +21,8 @@ def route(specification: Specification, design: ModelDesign, control: FitControl
     Residuals that vary together are whitened by subject. In the linear model β and σ² have
     closed forms, and only cross-products are left of the rows. Everything else is integrated by
     the Laplace approximation, or by quadrature. Random terms are centred where that is the same
-    model and their columns are far from 0.
+    model and their columns are far from 0, and responses are in units of their spread where it
+    is very small or large.
     """
     bases = bases_of(design)
     if any(A is not None for own in bases for A in own):
@@ -31,8 +33,12 @@ def route(specification: Specification, design: ModelDesign, control: FitControl
 
 def _route(specification: Specification, design: ModelDesign, control: FitControl) -> Objective:
     restricted = specification.method == "REML"
-    if design.errors is not None:
-        return CorrelatedErrorsObjective.of(design, restricted)
     if design.is_linear:
         return GaussianObjective.of(design, restricted, control)
+    c = better_unit(design)
+    if c != 1.0:
+        inner = _route(specification, in_units(design, c), control)
+        return RescaledObjective(design, inner, c, restricted)
+    if design.errors is not None:
+        return CorrelatedErrorsObjective.of(design, restricted)
     return LaplaceObjective.of(design, restricted, specification.quadrature, control)

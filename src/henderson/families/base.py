@@ -131,6 +131,11 @@ class Family(ABC):
         return False
 
     @property
+    def scales_with_response(self) -> bool:
+        """Whether cy, c > 0, has the same distribution with cη and log σ + log c."""
+        return False
+
+    @property
     def is_log_concave(self) -> bool:
         """Whether the log density is concave in the location predictor, for all y."""
         return self.link.name in self.concave_links

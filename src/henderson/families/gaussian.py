@@ -35,6 +35,10 @@ class Gaussian(Family):
     def is_quadratic(self) -> bool:
         return self.link.name == "identity"
 
+    @property
+    def scales_with_response(self) -> bool:
+        return self.link.name == "identity"
+
     def response(self, y: Vector, trials: Vector, weights: Vector) -> Response:
         return Response.of(y, weights)
 

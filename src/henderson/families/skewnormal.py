@@ -56,6 +56,10 @@ class SkewNormal(Family):
         )
 
     @property
+    def scales_with_response(self) -> bool:
+        return self.link.name == "identity"
+
+    @property
     def is_log_concave(self) -> bool:
         return self.link.name == "identity"
 

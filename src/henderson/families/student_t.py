@@ -75,6 +75,10 @@ class StudentT(Family):
     def constants(self) -> Vector:
         return np.zeros(0) if self.df is None else np.array([self.df])
 
+    @property
+    def scales_with_response(self) -> bool:
+        return self.link.name == "identity"
+
     def degrees_of_freedom(self, eta: Matrix) -> Vector:
         """Of each row, shape (n,)."""
         return np.exp(eta[:, 2]) if self.df is None else np.full(eta.shape[0], self.df)
