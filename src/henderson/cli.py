@@ -77,6 +77,9 @@ Restricted = Annotated[
 ]
 WeightColumn = Annotated[str | None, typer.Option(help="Column of weights or trials.")]
 OffsetColumn = Annotated[str | None, typer.Option(help="Column or expression, eta scale.")]
+ExposureColumn = Annotated[
+    str | None, typer.Option(help="Column that the mean is proportional to; log link.")
+]
 Nodes = Annotated[int, typer.Option(help="Nodes of adaptive quadrature; 1 is Laplace.")]
 Contrasts = Annotated[
     list[str] | None,
@@ -112,6 +115,7 @@ def fit_command(  # noqa: PLR0917
     reml: Restricted = None,
     weights: WeightColumn = None,
     offset: OffsetColumn = None,
+    exposure: ExposureColumn = None,
     quadrature: Nodes = 1,
     contrasts: Contrasts = None,
     dispersion: DispersionText = None,
@@ -131,6 +135,7 @@ def fit_command(  # noqa: PLR0917
         method=None if reml is None else ("REML" if reml else "ML"),
         weights=weights,
         offset=offset,
+        exposure=exposure,
         dispersion=dispersion,
         zero_inflation=zero_inflation,
         residual=residual,
@@ -151,6 +156,7 @@ def report_command(  # noqa: PLR0917
     reml: Restricted = None,
     weights: WeightColumn = None,
     offset: OffsetColumn = None,
+    exposure: ExposureColumn = None,
     quadrature: Nodes = 1,
     contrasts: Contrasts = None,
     dispersion: DispersionText = None,
@@ -171,6 +177,7 @@ def report_command(  # noqa: PLR0917
         method=None if reml is None else ("REML" if reml else "ML"),
         weights=weights,
         offset=offset,
+        exposure=exposure,
         dispersion=dispersion,
         zero_inflation=zero_inflation,
         residual=residual,

@@ -1,12 +1,18 @@
 """The front door: check the arguments, estimate, wrap."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Integral
 from typing import Literal
 
+import numpy as np
+
 from henderson.design import read_matrices
+from henderson.design.columns import Table, open_table, read_array
+from henderson.design.factors import Factor
+from henderson.design.fixed_effects import expand_terms
 from henderson.design.model_frame import PerRow
-from henderson.errors import ModelError, did_you_mean
+from henderson.errors import DataError, ModelError, did_you_mean
 from henderson.estimation import FitControl, Specification, estimate
 from henderson.estimation.stated_priors import PriorStatement, read_priors
 from henderson.families import Family, Hurdle, Truncated, family_named
@@ -19,6 +25,7 @@ from henderson.formula import (
     parse_one_sided,
     parse_residual,
 )
+from henderson.formula.syntax_tree import quoted
 from henderson.links import Link
 from henderson.priors import Prior
 
@@ -35,6 +42,7 @@ def fit(
     weights: PerRow = None,
     frequency_weights: PerRow = None,
     offset: PerRow = None,
+    exposure: PerRow = None,
     dispersion: str | None = None,
     zero_inflation: str | None = None,
     residual: str | None = None,
@@ -73,6 +81,9 @@ def fit(
     offset
         A column, an expression such as ``"log(effort)"`` or one value a row: a known part of
         the linear predictor.
+    exposure
+        A column, an expression or one positive number a row, such as hours or an area: the mean
+        is proportional to it. The same as ``offset="log(hours)"``, for the log link.
     dispersion
         A formula for the logarithm of the family's dispersion parameter, such as
         ``"~ spp + (1 | site)"``; a constant by default. For a Gaussian response it is that of
@@ -145,6 +156,10 @@ def fit(
         matrices=matrices,
         priors=priors,
     )
+    if exposure is not None:
+        offset = _with_exposure(offset, exposure, specification.family, open_table(data))
+        text = offset if isinstance(offset, str) else None
+        specification = replace(specification, offset=text)
     return FittedModel(
         estimate(
             specification,
@@ -155,6 +170,45 @@ def fit(
             control=control,
         )
     )
+
+
+def _with_exposure(offset: PerRow, exposure: PerRow, family: Family, table: Table) -> PerRow:
+    """The offset with log(exposure) added."""
+    if family.link.name != "log":
+        raise ModelError(
+            "exposure= says that the mean is proportional to it, which needs the log link; "
+            f"here the link is {family.link.name}. For a known part of the linear predictor "
+            "give offset=, for a number of trials weights=."
+        )
+    if not isinstance(exposure, str):
+        if offset is not None:
+            raise ModelError(
+                "exposure= is one number a row and offset= is given too. Give both as columns, "
+                "or add the logarithm of the exposure to the offset."
+            )
+        values = read_array(
+            exposure if hasattr(exposure, "__len__") else [exposure], "exposure"
+        )
+        if isinstance(values, Factor) or np.any(values <= 0):
+            bad = values.levels[0] if isinstance(values, Factor) else values[values <= 0][0]
+            raise DataError(f"exposure has the value {bad!s}. Exposures are positive numbers.")
+        return np.log(values)
+    name = quoted(exposure) if exposure in table.keys else exposure
+    values = table.read(exposure) if exposure in table.keys else None
+    if isinstance(values, np.ndarray) and np.any(values <= 0):
+        raise DataError(
+            f"exposure={exposure!r} has the value {values[values <= 0][0]:g} in row "
+            f"{int(np.argmax(values <= 0))}, counting from 0. Exposures are positive numbers: "
+            "correct the value, or leave out rows that were not exposed."
+        )
+    if offset is None:
+        return f"log({name})"
+    if not isinstance(offset, str):
+        raise ModelError(
+            "offset= is one number a row and exposure= a column. Give both as columns, or add "
+            "the logarithm of the exposure to the offset."
+        )
+    return f"{quoted(offset) if offset in table.keys else offset} + log({name})"
 
 
 def specified(
@@ -188,6 +242,7 @@ def specified(
             f"There is no method {method!r}. {did_you_mean(str(method).upper(), _METHODS)}"
             'Choose "ML" or "REML".'
         )
+    _refuse_nothing(dispersion, zero_inflation, residual)
     others = _others(chosen, dispersion=dispersion, zero_inflation=zero_inflation)
     blocks = None if residual is None else _residual(residual, chosen)
     if blocks is not None:  # it holds the constant
@@ -287,6 +342,34 @@ def _others(family: Family, **formulas: str | None) -> dict[str, Formula]:
                 f"Leave {name}= out, or choose a family that has one."
             )
     return {name: parse_one_sided(text) for name, text in given.items()}
+
+
+def _refuse_nothing(
+    dispersion: str | None, zero_inflation: str | None, residual: str | None
+) -> None:
+    """A predictor that is 0 everywhere is a number that nobody chose."""
+    if _is_nothing(dispersion) and residual is None:
+        raise ModelError(
+            f"dispersion={dispersion!r} would hold the dispersion at exp(0) = 1 (of a Gaussian "
+            "response the residual standard deviation), so that results depend on the units of "
+            "the response. For a model without a residual, as glmmTMB's dispformula = ~0 has "
+            "it, write its covariance as that of the residuals: "
+            'residual="us(visit | subject)". To hold the dispersion at a known value, write '
+            'dispersion="~ 0 + offset(log(s))", where s is a column.'
+        )
+    if _is_nothing(zero_inflation):
+        raise ModelError(
+            f"zero_inflation={zero_inflation!r} would hold the probability of further zeros at "
+            '1/2. Leave zero_inflation= out for none, or write "~ 1" to estimate it.'
+        )
+
+
+def _is_nothing(text: str | None) -> bool:
+    if not isinstance(text, str):
+        return False
+    formula = parse_one_sided(text)
+    terms = expand_terms(formula.fixed, formula.text)
+    return not (terms.intercept or terms.terms or formula.random or formula.offsets)
 
 
 def _quadrature(nodes: int, family: Family, method: str) -> int:

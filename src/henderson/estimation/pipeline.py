@@ -1,5 +1,7 @@
 """One fit from end to end: formula → frame → design → likelihood → optimum → estimates."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -16,6 +18,8 @@ from henderson.estimation.restarts import maximize_with_restarts
 from henderson.estimation.routes import route
 from henderson.estimation.several_starts import highest_of_starts
 from henderson.estimation.specification import Specification
+
+_WIDE_OFFSET = 10.0  # of the linear predictor, from the lowest to the highest
 
 
 def estimate(
@@ -36,7 +40,27 @@ def estimate(
         offset=offset,
     )
     result = fit_design(specification, design, control)
+    notes = tuple(_wide_offsets(specification, design))
+    if notes:
+        certificate = result.certificate
+        certificate = replace(certificate, notes=(*certificate.notes, *notes))
+        result = replace(result, certificate=certificate)
     return Estimates(replace(specification, family=design.family), design, result)
+
+
+def _wide_offsets(specification: Specification, design: ModelDesign) -> Iterator[str]:
+    """A note on offsets of log links that change the mean by implausible factors."""
+    offset = design.predictors[0].offset
+    low, high = float(offset.min()), float(offset.max())
+    if design.family.link.name != "log" or high - low <= _WIDE_OFFSET:
+        return
+    asked = [*specification.formula.offsets, *filter(None, [specification.offset])]
+    yield (
+        f"the offset{' ' + ' + '.join(asked) if asked else ''} goes from {low:.4g} to "
+        f"{high:.4g}: with the log link it multiplies the mean by factors that differ by "
+        f"e^{high - low:.4g} = {math.exp(min(high - low, 700.0)):.2g}. If it is an exposure "
+        "such as hours, give it as exposure=, or its logarithm as the offset"
+    )
 
 
 def fit_design(

@@ -74,6 +74,7 @@ class ReferenceGrid:
     offset: Vector
     counts: Vector
     nested: Mapping[str, tuple[str, ...]]
+    given_offset: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,11 +83,14 @@ class ReferenceGrid:
 
     def fixed_at(self, kept: Sequence[str]) -> dict[str, str]:
         """The variables with one value that are not `kept`, which means are at."""
-        return {
+        found = {
             variable.name: _short(variable.keys[0])
             for variable in self.variables
             if len(variable.labels) == 1 and variable.name not in kept
         }
+        if self.given_offset is not None:
+            found["offset"] = _short(float(self.given_offset))
+        return found
 
     def variable(self, name: str) -> GridVariable:
         """One of the variables."""
@@ -147,7 +151,13 @@ def reference_grid(
     formula = formula_of(estimates, component)
     read = list(estimates.predictors) if others else [component]
     names = tuple(
-        dict.fromkeys(n for each in read for n in _names(estimates, each, random=random))
+        dict.fromkeys(
+            name
+            for each in read
+            for name in _names(
+                estimates, each, random=random, offsets=offset is None or each != "location"
+            )
+        )
     )
     at = _checked({} if at is None else at, names)
     recipes = [estimates.predictors[each].fixed.recipe for each in read]
@@ -165,6 +175,7 @@ def reference_grid(
         offset=_offsets(estimates, table, offset, component, len(places)),
         counts=_counts(variables, places, estimates.frame.n),
         nested=nested,
+        given_offset=None if component != "location" else offset,
     )
 
 
@@ -232,11 +243,15 @@ def cell_values(
     }
 
 
-def _names(estimates: Estimates, component: str, *, random: bool) -> tuple[str, ...]:
+def _names(
+    estimates: Estimates, component: str, *, random: bool, offsets: bool = True
+) -> tuple[str, ...]:
     """The columns that a predictor reads, in order of appearance."""
     predictor, formula = estimates.predictors[component], formula_of(estimates, component)
-    expressions = [*predictor.fixed.recipe.terms.variables, *formula.offsets]
-    if component == "location" and estimates.frame.offset_argument is not None:
+    expressions = [*predictor.fixed.recipe.terms.variables]
+    if offsets:
+        expressions += formula.offsets
+    if offsets and component == "location" and estimates.frame.offset_argument is not None:
         expressions.append(estimates.frame.offset_argument)
     if random:
         for term in predictor.terms:
