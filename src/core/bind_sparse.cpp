@@ -97,7 +97,6 @@ void bind_sparse(nb::module_& m) {
         .def_prop_ro("entries", [](const Cholesky& c) { return c.symbolic.entries; })
         .def_prop_ro("seconds", [](const Cholesky& c) { return c.symbolic.seconds; })
         .def_prop_ro("stored", [](const Cholesky& c) { return c.symbolic.size; })
-        .def_prop_ro("waiting", [](const Cholesky& c) { return c.symbolic.stack; })
         .def_prop_ro("supernodes", [](const Cholesky& c) { return c.symbolic.nodes.size(); })
         .def_ro("failed", &Cholesky::failed)
         .def("order",
@@ -118,11 +117,11 @@ void bind_sparse(nb::module_& m) {
              })
         .def("clear", &Cholesky::clear)
         .def("add",
-             [](Cholesky& c, Positions positions, In values, double scale) {
+             [](Cholesky& c, Positions positions, In values) {
                  int repeat = repeat_of(positions, values);
                  need(c.takes_values(), "clear first");
                  nb::gil_scoped_release release;
-                 c.add(positions.data(), values.data(), int64_t(values.size()), repeat, scale);
+                 c.add(positions.data(), values.data(), int64_t(values.size()), repeat);
              })
         .def("add_rows",
              [](Cholesky& c, Positions start, Positions positions, In z, std::optional<In> w) {

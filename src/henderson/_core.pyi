@@ -140,7 +140,6 @@ class SparseCholesky:
     entries: float
     seconds: float
     stored: int
-    waiting: int
     supernodes: int
     failed: int
     def __init__(
@@ -151,7 +150,7 @@ class SparseCholesky:
         self, rows: NDArray[np.int32], columns: NDArray[np.int32], out: NDArray[np.int64]
     ) -> None: ...
     def clear(self) -> None: ...
-    def add(self, positions: NDArray[np.int64], values: Vector, scale: float) -> None: ...
+    def add(self, positions: NDArray[np.int64], values: Vector) -> None: ...
     def add_rows(
         self,
         start: NDArray[np.int64],

@@ -97,12 +97,9 @@ void Cholesky::clear() {
     state_ = State::values;
 }
 
-void Cholesky::add(const int64_t* positions, const double* values, int64_t count, int repeat,
-                   double scale) {
-    for (int64_t e = 0; e < count; ++e) {
-        double v = scale * values[e];
-        for (int r = 0; r < repeat; ++r) values_[*positions++] += v;
-    }
+void Cholesky::add(const int64_t* positions, const double* values, int64_t count, int repeat) {
+    for (int64_t e = 0; e < count; ++e)
+        for (int r = 0; r < repeat; ++r) values_[*positions++] += values[e];
 }
 
 void Cholesky::add_rows(const int64_t* start, const int64_t* positions, const double* z,

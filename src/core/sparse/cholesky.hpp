@@ -23,8 +23,8 @@ class Cholesky {
 
     // --- assembly ---------------------------------------------------------------------------
     void clear();  // all values 0
-    // C[position] += scale v; every value at `repeat` positions, those of one value neighbours.
-    void add(const int64_t* positions, const double* values, int64_t count, int repeat, double scale);
+    // C[position] += v; every value at `repeat` positions, those of one value neighbours.
+    void add(const int64_t* positions, const double* values, int64_t count, int repeat);
     // C += Z'WZ, row i of Z with the s values from start[i] on: `positions` has the s (s + 1) / 2
     // of its pairs 11, 12 ... 1s, 22 ..., one row after another; w (rows) or null for ones.
     void add_rows(const int64_t* start, const int64_t* positions, const double* z, const double* w,

@@ -130,7 +130,7 @@ class SparseCholesky:
             if isinstance(part, Rows):
                 self._core.add_rows(part.start, places, *part.checked(of_part))
             else:
-                self._core.add(places, part.flat(of_part), 1.0)
+                self._core.add(places, part.flat(of_part))
         return self._core.factor()
 
     @property
