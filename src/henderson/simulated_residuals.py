@@ -16,6 +16,7 @@ from henderson.drawing.style import new_axes
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fitted import Fitted, estimates_of
 from henderson.plots import residual_plots
+from henderson.randomness import generator_of
 from henderson.tables import NativeTable
 
 if TYPE_CHECKING:
@@ -185,6 +186,6 @@ def simulate_residuals(
     >>> found.residuals.shape, found.dispersion().p_value > 0.05
     ((30,), True)
     """
-    estimates, generator = estimates_of(model), np.random.default_rng(rng)
+    estimates, generator = estimates_of(model), generator_of(rng)
     found = quantile_residuals(estimates, n, condition, by, generator, refitting=refit)
     return SimulatedResiduals(found, estimates.frame)

@@ -13,6 +13,7 @@ from henderson.estimation.term_matrices import lower_factor
 from henderson.families import Response
 from henderson.likelihood.error_blocks import Whitening
 from henderson.prediction import all_predictors, effects_at
+from henderson.randomness import generator_of
 
 
 def simulate(
@@ -52,7 +53,7 @@ def simulate(
     check_choice("random", random, ("new", "modes"))
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ModelError(f"n={n!r} is not a number of draws. Give a whole number, 1 or more.")
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     family, size = estimates.family, estimates.response.size
     draws = np.empty((estimates.response.y.size, n))
     source = ResponseDraws.of(estimates)

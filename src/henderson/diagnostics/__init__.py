@@ -6,8 +6,8 @@ from henderson.diagnostics.influence import Influence, influence
 from henderson.diagnostics.model_check import Finding, ModelCheck, check
 from henderson.diagnostics.quantile_residuals import QuantileResiduals, quantile_residuals
 from henderson.diagnostics.residual_tests import ResidualTest
-from henderson.diagnostics.separation import separated
 from henderson.diagnostics.serial_correlation import autocorrelation, variogram
+from henderson.inference.separation import separated
 
 __all__ = [
     "FamilySuggestion",

@@ -25,23 +25,22 @@ Christensen, Pearson & Johnson (1992), Technometrics 34(1), 38–45.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
-from henderson.design import ErrorDesign, RandomDesign
 from henderson.design.rank import independent_columns
 from henderson.diagnostics.subject_deletion import marginal_updates
 from henderson.equations import MixedModelEquations
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
-from henderson.estimation.model_design import ModelDesign, PredictorDesign
+from henderson.estimation.model_design import ModelDesign
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.estimation.term_matrices import lower_factor, term_matrix
-from henderson.families import Response
 from henderson.likelihood.parameters import flat
+from henderson.refits.fewer_rows import without_rows
 from henderson.refits.refitting import refit
 
 Rows = NDArray[np.int64]
@@ -141,7 +140,7 @@ def updated(estimates: Estimates, cases: Sequence[Rows] | None) -> Deletions:
             information, moved = joint.without(rows)
             scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
             scaled = information / np.outer(scale, scale)
-            if np.linalg.cond(scaled) < 1e12:
+            if not scaled.size or np.linalg.cond(scaled) < 1e12:
                 inverse = np.linalg.inv(scaled) / np.outer(scale, scale)
                 beta[i] = estimates.location.beta + inverse @ moved
                 errors[i] = np.sqrt(np.diag(inverse))
@@ -169,29 +168,6 @@ def refitted(estimates: Estimates, cases: Sequence[Rows], leverage: Vector) -> D
     return Deletions(beta, errors, leverage)
 
 
-def without_rows(design: ModelDesign, keep: NDArray[np.bool_]) -> ModelDesign:
-    """The design with fewer rows."""
-    response = design.response
-    return replace(
-        design,
-        frame=replace(design.frame, rows=design.frame.rows[keep]),
-        response=Response.of(response.y[keep], response.size[keep], response.weight[keep]),
-        predictors=tuple(_fewer(each, keep) for each in design.predictors),
-        errors=None if design.errors is None else _fewer_rows(design.errors, keep),
-    )
-
-
-def _fewer_rows(errors: ErrorDesign, keep: NDArray[np.bool_]) -> ErrorDesign:
-    used, subject = np.unique(errors.subject[keep], return_inverse=True)
-    return replace(
-        errors,
-        subjects=tuple(errors.subjects[i] for i in used),
-        subject=subject.astype(np.int32),
-        position=errors.position[keep],
-        group=errors.group[keep],
-    )
-
-
 def _is_seen(design: ModelDesign) -> bool:
     """Whether the rows left determine the covariance of every group, as far as it is theirs."""
     errors = design.errors
@@ -215,25 +191,3 @@ def _singly(estimates: Estimates, joint: _Joint, S: Matrix, a: Matrix, h: Vector
     beta = estimates.location.beta - moved * (joint.score / left)[:, None]
     variance = np.diag(S) + moved**2 * (joint.w / left)[:, None]
     return Deletions(beta, np.sqrt(np.maximum(variance, 0.0)), h)
-
-
-def _fewer(predictor: PredictorDesign, keep: NDArray[np.bool_]) -> PredictorDesign:
-    matrix = np.ascontiguousarray(predictor.fixed.matrix[keep])
-    return replace(
-        predictor,
-        fixed=replace(predictor.fixed, matrix=matrix),
-        offset=predictor.offset[keep],
-        random=tuple(_fewer_levels(term, keep) for term in predictor.random),
-    )
-
-
-def _fewer_levels(design: RandomDesign, keep: NDArray[np.bool_]) -> RandomDesign:
-    used, codes = np.unique(design.codes[keep], return_inverse=True)
-    grouping = replace(design.grouping, cells=design.grouping.cells[used])
-    return replace(
-        design,
-        grouping=grouping,
-        codes=codes.reshape(-1).astype(np.int32),
-        values=np.ascontiguousarray(design.values[keep]),
-        columns=None if design.columns is None else np.ascontiguousarray(design.columns[keep]),
-    )

@@ -21,11 +21,12 @@ from henderson.diagnostics.residual_tests import (
     uniformity,
     zero_inflation,
 )
-from henderson.diagnostics.separation import separated
 from henderson.estimation.centred_terms import effects_far_from_origin
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.inference.separation import separated
 from henderson.prediction import residuals
+from henderson.randomness import generator_of
 from henderson.tables import NativeTable
 
 Verdict = Literal["fine", "note", "problem"]
@@ -138,7 +139,7 @@ def check(
     findings += _coefficients(estimates)
     findings += _overdispersion(estimates)
     if n:
-        findings += _simulated(estimates, n, np.random.default_rng(rng))
+        findings += _simulated(estimates, n, generator_of(rng))
     findings += _influential(estimates)
     return ModelCheck(tuple(findings), estimates.frame)
 

@@ -23,6 +23,7 @@ from henderson.diagnostics.quantile_residuals import (
     variable_of,
 )
 from henderson.errors import DataError, ModelError, check_choice
+from henderson.randomness import generator_of
 
 Alternative = Literal["two-sided", "greater", "less"]
 ALTERNATIVES = ("two-sided", "greater", "less")
@@ -151,7 +152,7 @@ def outliers(
     """
     check_choice("kind", kind, (None, "binomial", "bootstrap", "draws"))
     if kind == "bootstrap":
-        return _bootstrapped_outliers(found, np.random.default_rng(rng))
+        return _bootstrapped_outliers(found, generator_of(rng))
     if kind == "draws" or (kind is None and found.discrete):
         return _exchanged_outliers(found)
     n, probability = found.values.size, 1.0 / (found.n_draws + 1)

@@ -14,7 +14,12 @@ from scipy.special import chdtrc, fdtrc, ndtr, stdtr, stdtrit
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates, PredictorEstimates
-from henderson.inference.ddf.methods import DegreesOfFreedom, degrees_of_freedom
+from henderson.inference.ddf.methods import (
+    DegreesOfFreedom,
+    degrees_of_freedom,
+    has_covariance,
+    reason_not_tested,
+)
 from henderson.quantiles import normal_quantile
 
 _RANK = 1e-8  # singular values of whitened rows, relative to the largest
@@ -33,7 +38,7 @@ class LinearEstimates:
     @property
     def std_error(self) -> Vector:
         """Standard errors, (r,)."""
-        return np.sqrt(np.diag(self.vcov))
+        return np.sqrt(np.maximum(np.diag(self.vcov), 0.0))
 
     @property
     def statistic(self) -> Vector:
@@ -94,7 +99,8 @@ def linear_estimates(
     Returns
     -------
     LinearEstimates
-        `estimate`, `vcov`, `df`, on the scale of the linear predictor.
+        `estimate`, `vcov`, `df`, on the scale of the linear predictor. `vcov` is NaN for
+        functions without a covariance: see `has_covariance`.
 
     Raises
     ------
@@ -113,13 +119,12 @@ def linear_estimates(
     predictor = estimates.component(component)
     L = _checked(predictor, L)
     method = degrees_of_freedom(estimates, ddf, component=component)
-    return LinearEstimates(
-        L=L,
-        estimate=L @ predictor.beta,
-        vcov=L @ method.vcov @ L.T,
-        df=method.df(L),
-        ddf=method.name,
-    )
+    known = has_covariance(method, L)
+    vcov = np.full((len(L), len(L)), np.nan)
+    vcov[np.ix_(known, known)] = _covariance(L[known], method.vcov)
+    df = np.full(len(L), np.nan)
+    df[known] = method.df(L[known])
+    return LinearEstimates(L=L, estimate=L @ predictor.beta, vcov=vcov, df=df, ddf=method.name)
 
 
 def joint_test(
@@ -168,6 +173,9 @@ def joint_test(
     method = degrees_of_freedom(estimates, ddf, component=component)
     L = _checked(predictor, L)
     difference = L @ predictor.beta - (0.0 if value is None else np.asarray(value))
+    if not has_covariance(method, L).all():
+        q = int(np.linalg.matrix_rank(L))
+        return JointTest(np.nan, q, np.nan, np.nan, reason_not_tested(method))
     L, difference = _independent_rows(L, difference, method.vcov)
     q = len(L)
     if q == 0:
@@ -175,6 +183,12 @@ def joint_test(
     statistic, df2 = method.joint(L, difference)
     p = chdtrc(q, q * statistic) if np.isinf(df2) else fdtrc(q, df2, statistic)
     return JointTest(statistic, q, df2, float(p), method.name)
+
+
+def _covariance(L: Matrix, vcov: Matrix) -> Matrix:
+    """LΦLᵀ, of which coefficients without a weight need no covariance."""
+    used = np.any(L != 0.0, axis=0)
+    return L[:, used] @ vcov[np.ix_(used, used)] @ L[:, used].T
 
 
 def _checked(predictor: PredictorEstimates, L: Matrix) -> Matrix:

@@ -19,7 +19,13 @@ Order = Literal["ascending", "descending", "grid"]
 
 
 def letter_columns(
-    rows: MeanRows, *, adjust: str, alpha: float, order: Order, sweep: bool
+    rows: MeanRows,
+    *,
+    adjust: str,
+    alpha: float,
+    order: Order,
+    sweep: bool,
+    intervals: str = "none",
 ) -> dict[str, NDArray[Any]]:
     """The means of each group in order, with their letters; see `MarginalMeans.letters`."""
     if order not in {"ascending", "descending", "grid"}:
@@ -42,7 +48,7 @@ def letter_columns(
         chosen += [known, unknown]
         texts += [*found, *[""] * len(unknown)]
     place = np.concatenate(chosen)
-    columns = mean_columns(rows, adjust="sidak" if adjust == "tukey" else adjust)
+    columns = mean_columns(rows, adjust=intervals)
     of_row = dict(zip(place.tolist(), texts, strict=True))
     if order == "grid":
         place = np.arange(rows.r)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import DataError, ModelError, did_you_mean
+from henderson.inference.ddf.methods import why_no_covariance
 from henderson.inference.simultaneous.multiplicity import (
     Compared,
     Family,
@@ -16,6 +17,7 @@ from henderson.inference.simultaneous.multiplicity import (
     adjusted_p_values,
     adjustment_named,
     critical_values,
+    interval_adjustment,
 )
 from henderson.marginal_means.argument_checks import (
     checked_level,
@@ -216,9 +218,16 @@ class MeanContrasts:
         yield f"Degrees of freedom: {method}. Confidence level: {self.level:g}."
         if self.adjust != "none" and sizes[-1] > 1:
             listed = " and ".join(map(str, sizes))
-            yield f"p-values and intervals adjusted by {self.adjust} for {listed} comparisons."
+            of_intervals = interval_adjustment(self.adjust)
+            if of_intervals == self.adjust:
+                said = f"p-values and intervals adjusted by {self.adjust}"
+            else:
+                said = f"p-values adjusted by {self.adjust}, intervals by {of_intervals}"
+            yield f"{said} for {listed} comparisons."
         if self.measure != "estimate":
             yield "Tests and intervals were made on the scale of the linear predictor."
+        if why := why_no_covariance(self.rows.estimates, self.rows.reference):
+            yield why
 
 
 def contrast(
@@ -242,6 +251,11 @@ def contrast(
         else:
             made = _interaction(rows, at, interaction)
         groups.append(_group(rows, at, made, rng))
+    if method in ("dunnett", "trt.vs.ctrl") and not any(len(g.names) for g in groups):
+        raise ModelError(
+            "Comparisons with a control need two means or more, and there is one in each "
+            "group. Ask for means of a factor, or of several values: at={name: [values]}."
+        )
     compared: Compared = groups[0].family.compared
     chosen = default if adjust is None else adjust
     adjustment_named(chosen, compared)

@@ -28,7 +28,7 @@ def plot_means(
     connect: bool,
 ) -> Figure:
     """Means with intervals; see `MarginalMeans.plot`."""
-    label = means_label(rows, joint=letters and adjust != "none")
+    label = means_label(rows)
     if letters:
         columns = letter_columns(rows, adjust=adjust, alpha=0.05, order="grid", sweep=False)
     else:
@@ -71,13 +71,13 @@ def plot_p_values(rows: MeanRows, *, adjust: str) -> Figure:
     return figure
 
 
-def means_label(rows: MeanRows, *, joint: bool = False) -> str:
+def means_label(rows: MeanRows) -> str:
     """What the axis of the means says: the response, its scale, and the coverage."""
     response = rows.estimates.frame.response
     name = "response" if response is None else response.label
     if rows.estimates.family.counts_trials:
         name = "proportion"
-    coverage = f"{100 * rows.level:g} % {'joint ' if joint else ''}interval"
+    coverage = f"{100 * rows.level:g} % interval"
     if rows.slope_of is not None:
         return f"Slope of {rows.slope_of} ({coverage})"
     for predictor in rows.estimates.predictors.values():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.estimation.estimates import Estimates
-from henderson.inference.ddf.methods import DegreesOfFreedom
+from henderson.inference.ddf.methods import DegreesOfFreedom, has_covariance
 from henderson.links import Link
 from henderson.marginal_means.reference_grid import is_estimable
 from henderson.marginal_means.transformed_response import Transformation
@@ -81,6 +81,7 @@ class MeanRows:
         coordinates = self.coordinates if C is None else _combined(C, self.coordinates)
         offset = self.offset if C is None else C @ self.offset
         known = is_estimable(coordinates, self.free)
+        known[known] = has_covariance(self.reference, coordinates[known][:, self.kept])
         L = coordinates[known][:, self.kept]
         rows = L @ _root(self.reference.vcov)
         se = np.linalg.norm(rows, axis=1)
@@ -161,6 +162,9 @@ def _combined(C: Matrix, coordinates: Matrix) -> Matrix:
 
 
 def _root(vcov: Matrix) -> Matrix:
-    """A with AAᵀ = vcov; symmetric, so that a singular covariance has one, too."""
-    values, vectors = np.linalg.eigh(vcov)
+    """A with AAᵀ = vcov; symmetric, so that a singular covariance has one, too.
+
+    Coefficients without a covariance (NaN) have zeros.
+    """
+    values, vectors = np.linalg.eigh(np.nan_to_num(vcov))
     return vectors * np.sqrt(np.maximum(values, 0.0))

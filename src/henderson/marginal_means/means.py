@@ -10,7 +10,11 @@ from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fitted import Fitted, estimates_of
-from henderson.inference.ddf.methods import DegreesOfFreedom, degrees_of_freedom
+from henderson.inference.ddf.methods import (
+    DegreesOfFreedom,
+    degrees_of_freedom,
+    why_no_covariance,
+)
 from henderson.marginal_means.argument_checks import checked_level
 from henderson.marginal_means.averaging import Weights, averages
 from henderson.marginal_means.comparisons import (
@@ -158,6 +162,7 @@ class MarginalMeans:
         alpha: float = 0.05,
         order: Order = "ascending",
         sweep: bool = False,
+        intervals: str = "none",
     ) -> NativeTable:
         """Compact letter display: means with a letter in common do not differ significantly.
 
@@ -173,20 +178,27 @@ class MarginalMeans:
         sweep
             Whether to leave out letters that other letters make superfluous, as R's multcomp
             does; R's emmeans does not.
+        intervals
+            Adjustment of the intervals, as in `table`: "none" for intervals that hold one by
+            one, "sidak" for all means of a group together.
 
         Returns
         -------
         table
-            As `table()`, with `letters`, empty where a mean cannot be estimated. Intervals are
-            adjusted for the means of a group (Sidak's for "tukey"). Two intervals may overlap
-            though the means differ.
+            As `table()`, with `letters`, empty where a mean cannot be estimated. Two intervals
+            may overlap though the means differ.
 
         Notes
         -----
         Source: Piepho (2004), J. Comput. Graph. Stat. 13(2), 456–466.
         """
         columns = letter_columns(
-            self.rows, adjust=adjust, alpha=alpha, order=order, sweep=sweep
+            self.rows,
+            adjust=adjust,
+            alpha=alpha,
+            order=order,
+            sweep=sweep,
+            intervals=intervals,
         )
         return native(self.rows, columns)
 
@@ -207,6 +219,8 @@ class MarginalMeans:
             self.rows, adjust=adjust, alpha=alpha, order="ascending", sweep=False
         )
         said = f"Means with a letter in common do not differ ({adjust}, {alpha:g})."
+        if adjust != "none":
+            said += f" Each {100 * self.rows.level:g} % interval is for its mean alone."
         return text_table(columns, (*self.notes, said))
 
     def p_matrix(self, *, adjust: str = "tukey") -> NativeTable:
@@ -253,8 +267,7 @@ class MarginalMeans:
         Parameters
         ----------
         letters
-            Whether to write the letters of `letters` above the intervals, which are then those
-            of that table.
+            Whether to write the letters of `letters` above the intervals.
         adjust
             Of the p-values behind the letters.
         x
@@ -358,6 +371,8 @@ class MarginalMeans:
         elif rows.scale == "response" and (made := left_transformed(rows.estimates)):
             yield f"On the scale of {made}, from which there is no way back here."
         yield f"Degrees of freedom: {rows.reference.name}. Confidence level: {rows.level:g}."
+        if why := why_no_covariance(rows.estimates, rows.reference):
+            yield why
 
 
 def emmeans(

@@ -15,6 +15,7 @@ import numpy as np
 
 from henderson.errors import ModelError
 from henderson.estimation.blas_threads import single_blas_thread
+from henderson.randomness import generator_of
 from henderson.refits.progress import Progress, followed
 
 Result = TypeVar("Result")
@@ -54,7 +55,7 @@ def replicates(
         that ended early.
     """
     workers = checked_count("workers", workers, 1)
-    generators = np.random.default_rng(rng).spawn(n)
+    generators = generator_of(rng).spawn(n)
     results: list[Any] = [None] * n
     with followed(progress, n) as report:
         for count, (place, result) in enumerate(_done(prepare, generators, workers), start=1):
@@ -77,7 +78,7 @@ def replicates_together(
     Which replicates are done together does not depend on the number of workers.
     """
     workers = checked_count("workers", workers, 1)
-    generators = np.random.default_rng(rng).spawn(n)
+    generators = generator_of(rng).spawn(n)
     shares = [generators[i : i + together] for i in range(0, n, together)]
     results: list[Any] = [None] * n
     count = 0

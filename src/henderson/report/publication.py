@@ -7,11 +7,13 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from henderson.errors import ModelError
 from henderson.optional import need
 from henderson.report.layout import Grid, decimals_for, numbers, p_value
 from henderson.report.summary import Summary
 
 DIGITS = 3  # of the smallest standard error
+_MARKUP = re.compile(r"[\\`*\[\]|]|<(?=[A-Za-z/!?])|(?<!\w)_|_(?!\w)")
 SHORT = 6  # letters of a number that is shown as it is
 TOGETHER = ("estimate", "std_error", "lower", "upper", "conf_low", "conf_high", "mode")
 NUMBER = re.compile(r"[<-]?(\d|∞)")
@@ -125,7 +127,13 @@ def grid_of(table: object) -> Grid:
     Estimates, standard errors and the ends of intervals share their decimals. Columns in which
     nothing stands, or only infinite degrees of freedom, are left out.
     """
-    found: Any = nw.from_native(table, eager_only=True)  # pyright: ignore
+    try:
+        found: Any = nw.from_native(table, eager_only=True)  # pyright: ignore
+    except TypeError as problem:
+        raise ModelError(
+            f"{table!r:.60} is not a table of results. Give a data frame, a summary, means or "
+            "contrasts, such as model.coefficients()."
+        ) from problem
     columns = {name: found.get_column(name).to_list() for name in found.columns}
     shared = [columns[name] for name in TOGETHER if name in columns]
     guide = columns.get("std_error", columns.get("estimate"))
@@ -187,7 +195,12 @@ def _markdown(grid: Grid) -> str:
 
 
 def _cells(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(map(_escaped, cells))} |"
+
+
+def _escaped(cell: str) -> str:
+    """A text that Markdown shows as it is, without line breaks."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(cell.split()))
 
 
 def _titled(title: str, text: str) -> str:

@@ -1,6 +1,7 @@
 """A report of a fitted model, written to a file."""
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from henderson.errors import ModelError
@@ -59,16 +60,22 @@ def write_report(
     Raises
     ------
     ModelError
-        For another kind of file, or fewer than 2 draws.
+        For another kind of file, a folder that does not exist, or fewer than 2 draws.
     MissingDependencyError
         Without Jinja2, great_tables, Matplotlib or, for Word, python-docx: the extra `report`.
     """
+    if not isinstance(path, str | PathLike):
+        raise ModelError(f"path={path!r} is not a path. Give one such as 'report.html'.")
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise ModelError(
             f"A report cannot be written as {path.name!r}. Give a name that ends in .html, for "
             "a page, or .docx, for a Word document."
+        )
+    if not path.parent.is_dir():
+        raise ModelError(
+            f"The folder {str(path.parent)!r} of the report does not exist. Make it first."
         )
     for package in ("matplotlib", *KINDS[kind]):
         need(package, extra="report", purpose="A report")

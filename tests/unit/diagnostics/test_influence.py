@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 import henderson as hd
 from henderson.diagnostics.case_deletion import updated
-from henderson.diagnostics.separation import separating_direction
+from henderson.inference.separation import separating_direction
 from tests.unit.by_hand import generalized_least_squares
 
 FAMILIES = ["gaussian", "binomial", "poisson", "gamma"]

@@ -294,7 +294,7 @@ def test_markdown_shows_sensible_digits(oats: hd.FittedModel) -> None:
 def test_markdown_of_means_has_their_letters(oats: hd.FittedModel) -> None:
     lines = hd.to_markdown(oats.emmeans("nitro").letters()).splitlines()
     assert lines[0].endswith("| Letters |")
-    assert lines[2] == "| 0 | 79.39 | 7.17 | 6.8 | 55.32 | 103.45 | a |"
+    assert lines[2] == "| 0 | 79.39 | 7.17 | 6.8 | 62.32 | 96.46 | a |"
 
 
 def test_markdown_of_a_summary_has_its_tables(oats: hd.FittedModel) -> None:

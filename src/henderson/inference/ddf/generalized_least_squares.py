@@ -82,7 +82,9 @@ class GeneralizedLeastSquares:
         if k * k * p * p > _MANY_PRODUCTS:
             return np.array([np.tensordot(F, d @ F, axes=((0, 1), (0, 1))) for d in D])
         flat = F.reshape(g, k * p)
-        return (D.reshape(len(D), -1) @ regrouped(flat.T @ flat, k, p)).reshape(-1, p, p)
+        return (
+            D.reshape(len(D), k * k) @ regrouped(flat.T @ flat, k, p).reshape(k * k, p * p)
+        ).reshape(len(D), p, p)
 
 
 def stacked(blocks: Sequence[Blocks], p: int) -> Blocks:

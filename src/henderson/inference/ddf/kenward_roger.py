@@ -117,7 +117,8 @@ def _second_order(gls: GeneralizedLeastSquares, directions: Directions) -> Block
     for t, (at, D) in enumerate(zip(directions.slices, directions.by_term, strict=True)):
         term, own = equations.terms[t], equations.columns(t)
         F = gls.F[own].reshape(term.levels, term.k, p)
-        moved[own, at] = np.einsum("mab,gbp->gamp", D, F, optimize=True).reshape(-1, len(D), p)
+        product = np.einsum("mab,gbp->gamp", D, F, optimize=True)
+        moved[own, at] = product.reshape(term.levels * term.k, len(D), p)
     columns = moved.reshape(q, m * p)
     image = equations.multiply([columns])
     gram = columns.T @ image[0]

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
@@ -17,6 +18,7 @@ from henderson.inference.ddf.containment import containment_df
 from henderson.inference.ddf.generalized_least_squares import GeneralizedLeastSquares
 from henderson.inference.ddf.kenward_roger import KenwardRoger
 from henderson.inference.ddf.satterthwaite import Satterthwaite
+from henderson.inference.separation import limit_of
 
 _MODERATE = 1000  # random effects up to which Kenward-Roger is the default
 _LINKED = 500  # rows that vary together, likewise
@@ -74,7 +76,7 @@ def degrees_of_freedom(
     """
     estimates.component(component)
     if component != "location":
-        name = ddf if ddf is None or isinstance(ddf, str) else ddf.name
+        name = getattr(ddf, "name", ddf)
         if name not in {None, "infinite"}:
             raise ModelError(
                 f"ddf={name!r} is for the location, and tests of the {component} are normal. "
@@ -83,15 +85,52 @@ def degrees_of_freedom(
         return _infinite(estimates, component)
     if ddf is None:
         ddf = default_method(estimates)
-    if not isinstance(ddf, str):
+    if hasattr(ddf, "vcov") and not isinstance(ddf, str):
         return ddf
-    if ddf not in METHODS:
+    if not isinstance(ddf, str) or ddf not in METHODS:
         known = list(METHODS)
         raise ModelError(
-            f"There is no method {ddf!r} for degrees of freedom. {did_you_mean(ddf, known)}"
-            f"Choose one of {', '.join(map(repr, known))}."
+            f"There is no method {ddf!r} for degrees of freedom. "
+            f"{did_you_mean(str(ddf), known)}Choose one of {', '.join(map(repr, known))}."
         )
     return METHODS[ddf](estimates)
+
+
+def has_covariance(method: DegreesOfFreedom, L: Matrix) -> NDArray[np.bool_]:
+    """Whether each linear function, a row of L (r, p), has a covariance; shape (r,).
+
+    It has none where it depends on coefficients without one, because the fit is not a maximum,
+    or runs off to infinity, because the response is separated.
+    """
+    known = np.isfinite(np.diag(method.vcov))
+    found = ~np.any((L != 0.0) & ~known, axis=1)
+    if isinstance(method, CoefficientDf) and method.endless is not None:
+        endless = method.endless
+        size = np.abs(L) @ np.abs(endless)
+        found &= np.all(np.abs(L @ endless) <= 1e-7 * size, axis=1)
+    return found
+
+
+def reason_not_tested(method: DegreesOfFreedom) -> str:
+    """What a table says in the place of `ddf` where a function has no covariance."""
+    separated = isinstance(method, CoefficientDf) and method.endless is not None
+    return f"no test: {'separated, see drop1()' if separated else 'no standard errors'}"
+
+
+def why_no_covariance(estimates: Estimates, method: DegreesOfFreedom) -> str:
+    """A sentence for the functions that have no covariance; "" where all have one."""
+    if isinstance(method, CoefficientDf) and method.endless is not None:
+        names = estimates.location.fixed.names
+        moved = np.any(np.abs(method.endless) > 1e-7 * np.abs(method.endless).max(), axis=1)
+        listed = ", ".join(name for name, m in zip(names, moved, strict=True) if m)
+        return (
+            f"The response is separated: {listed} run off to infinity, and what depends on "
+            "them has no finite estimate (nonEst, NaN). Compare models by drop1(), or hold the "
+            'estimates by a prior: priors={"fixed": "normal(0, 2.5)"}.'
+        )
+    if not np.isfinite(np.diag(method.vcov)).all():
+        return f"No standard errors: {estimates.certificate.outcome.value}."
+    return ""
 
 
 def default_method(estimates: Estimates) -> str:
@@ -126,8 +165,10 @@ def _vcov(estimates: Estimates, component: str) -> Matrix:
 
 
 def _infinite(estimates: Estimates, component: str = "location") -> DegreesOfFreedom:
-    vcov = _vcov(estimates, component)
-    return CoefficientDf("infinite", vcov, np.full(len(vcov), np.inf))
+    limit = limit_of(estimates) if component == "location" else None
+    vcov = _vcov(estimates, component) if limit is None else limit.vcov
+    endless = None if limit is None else limit.endless
+    return CoefficientDf("infinite", vcov, np.full(len(vcov), np.inf), endless)
 
 
 def _by_coefficient(

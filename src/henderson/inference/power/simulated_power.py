@@ -31,6 +31,7 @@ from henderson.inference.power.extended_design import extended
 from henderson.inference.tests.term_hypotheses import TermHypotheses
 from henderson.inference.tests.wald import wald_test
 from henderson.quantiles import normal_quantile
+from henderson.randomness import generator_of
 from henderson.refits.progress import Progress
 from henderson.refits.refitting import Refits
 from henderson.refits.replicates import checked_count, replicates
@@ -172,7 +173,7 @@ def power(
     if not isinstance(alpha, float | int) or not 0.0 < alpha < 1.0:
         raise ModelError(f"alpha={alpha!r} is not an error rate. Give a number such as 0.05.")
     tests = _tests(estimates, test)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     sizes = _sizes(extend)
     designs = [extended(estimates, size, repeat=repeat) for size in sizes]
     p_values = []

@@ -9,6 +9,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.inference.simultaneous.chi_scale import average_over_scale
 from henderson.inference.simultaneous.roots import falling_root
 from henderson.quantiles import student_quantile
+from henderson.randomness import generator_of
 
 _POINTS = 2**14
 _SHIFTS = 8
@@ -118,8 +119,8 @@ def largest_t(factor: Matrix, rng: np.random.Generator | int = 0) -> LargestT:
 def product_loadings(correlation: Matrix) -> Vector | None:
     """λ (m,) with ρᵢⱼ = λᵢλⱼ for i ≠ j and |λ| < 1, or None if there is none."""
     m = len(correlation)
-    if m == 1:
-        return np.zeros(1)
+    if m <= 1:
+        return np.zeros(m)
     off = correlation - np.diag(np.diag(correlation))
     if np.abs(off).max() < _AGREE:
         return np.zeros(m)
@@ -149,7 +150,7 @@ def _largest_projections(factor: Matrix, rng: np.random.Generator | int) -> Vect
     d = factor.shape[1]
     if d == 1:
         return np.ones(1)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     slopes = np.sqrt(_primes(d))
     steps = np.arange(1, _POINTS + 1)[:, None] * slopes
     found = []

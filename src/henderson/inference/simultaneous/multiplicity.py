@@ -160,6 +160,12 @@ def adjustment_named(adjust: str, compared: Compared) -> Adjustment:
     return method
 
 
+def interval_adjustment(adjust: str) -> str:
+    """The name of the adjustment that intervals get: Bonferroni's for stepwise p-values."""
+    name = "BH" if adjust in {"fdr", "bh"} else adjust
+    return "bonferroni" if ADJUSTMENTS[name].critical is _BONFERRONI else adjust
+
+
 def _by_df(df: Vector, function: Callable[[np.ndarray, float], Vector]) -> Vector:
     """`function(rows, ν)` for the rows of each ν, to ten digits, put together."""
     found = np.full(len(df), np.nan)
@@ -330,6 +336,8 @@ def _scheffe_critical(family: Family, level: float, df: float) -> float:
     return float(np.sqrt(square))
 
 
+_BONFERRONI = _each(_bonferroni_critical)
+
 ADJUSTMENTS: Mapping[str, Adjustment] = MappingProxyType(
     {
         "none": Adjustment(_two_sided("none"), _each(_single_critical)),
@@ -337,10 +345,10 @@ ADJUSTMENTS: Mapping[str, Adjustment] = MappingProxyType(
         "dunnett": Adjustment(_largest, _largest_critical, "control"),
         "dunnettx": Adjustment(_dunnettx, _each(_dunnettx_critical), "control"),
         "sidak": Adjustment(_two_sided("sidak"), _each(_sidak_critical)),
-        "bonferroni": Adjustment(_two_sided("bonferroni"), _each(_bonferroni_critical)),
-        "holm": Adjustment(_two_sided("holm"), _each(_bonferroni_critical)),
-        "hochberg": Adjustment(_two_sided("hochberg"), _each(_bonferroni_critical)),
-        "BH": Adjustment(_two_sided("BH"), _each(_bonferroni_critical)),
+        "bonferroni": Adjustment(_two_sided("bonferroni"), _BONFERRONI),
+        "holm": Adjustment(_two_sided("holm"), _BONFERRONI),
+        "hochberg": Adjustment(_two_sided("hochberg"), _BONFERRONI),
+        "BH": Adjustment(_two_sided("BH"), _BONFERRONI),
         "scheffe": Adjustment(_scheffe, _each(_scheffe_critical)),
         "mvt": Adjustment(_largest, _largest_critical),
     }

@@ -136,9 +136,9 @@ def likelihood_ratio(smaller: Estimates, larger: Estimates) -> LikelihoodRatio:
         )
     if statistic < -_SLACK * max(1.0, abs(larger.log_likelihood)):
         return LikelihoodRatio(
-            statistic, d, np.nan, "no test: the larger model is not at its maximum"
+            np.nan, d, np.nan, "no test: the larger model is not at its maximum"
         )
-    T = max(statistic, 0.0)
+    T = statistic = max(statistic, 0.0)  # what is below is rounding
     variances = _variances(larger) - _variances(smaller)
     upper = float(chdtrc(d, T))
     if variances == 0:
@@ -167,7 +167,9 @@ def drop1(model: Fitted | Estimates, *, component: str = "location") -> NativeTa
     -------
     table
         The row "<none>" is the model itself, then one row for each model without a term:
-        `term`, `df`, `log_likelihood`, `aic`, `statistic`, `p_value`.
+        `term`, `df`, `log_likelihood`, `aic`, `statistic`, `p_value` and `reference`, the
+        distribution of the statistic or why there is no test: a model without a term that
+        is more likely than the whole one shows that the search for that failed.
 
     Notes
     -----
@@ -195,6 +197,7 @@ def drop1(model: Fitted | Estimates, *, component: str = "location") -> NativeTa
         "aic": [2.0 * (whole.n_parameters - whole.log_likelihood)],
         "statistic": [np.nan],
         "p_value": [np.nan],
+        "reference": [""],
     }
     for place, term in enumerate(hypotheses.terms):
         if hypotheses.is_contained(place):
@@ -208,6 +211,7 @@ def drop1(model: Fitted | Estimates, *, component: str = "location") -> NativeTa
         columns["aic"].append(2.0 * (fit.n_parameters - fit.log_likelihood))
         columns["statistic"].append(test.statistic)
         columns["p_value"].append(test.p_value)
+        columns["reference"].append(test.reference)
     return estimates.frame.table(columns)
 
 

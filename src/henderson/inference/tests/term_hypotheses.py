@@ -10,7 +10,7 @@ Sequential (types 1 and 2): E given the terms O,
     L  =  span of  B_Eᵀ {M − M B_O (B_OᵀMB_O)⁻ B_OᵀM}
 
 O are the terms before E (type 1), or all that do not contain E (type 2). M = Φ⁻¹ weights the
-rows as the model does; M = XᵀX weights them equally.
+rows as the model does; M = XᵀX weights them equally, also where Φ has no inverse.
 
 Marginal (type 3): functions of E and of terms that contain it,
 
@@ -81,6 +81,9 @@ class TermHypotheses:
         for own in columns:
             B[:, own] /= np.linalg.norm(B[:, own]) or 1.0
         covariance = basis.R @ vcov @ basis.R.T
+        regular = np.isfinite(covariance).all() and np.linalg.matrix_rank(
+            covariance, hermitian=True
+        ) == len(covariance)
         return cls(
             terms=fixed.recipe.terms.labels,
             B=B,
@@ -88,7 +91,7 @@ class TermHypotheses:
             variables=tuple(term_variables(fixed.recipe)),
             factors=frozenset(fixed.recipe.codings),
             R=basis.R,
-            M=np.linalg.inv(covariance),
+            M=np.linalg.inv(covariance) if regular else np.eye(len(covariance)),
         )
 
     def rows(self, term: int, type: Type, convention: Convention = "car") -> Matrix:
@@ -227,5 +230,7 @@ def _first_levels(value: Value) -> list[bool]:
 
 def _outside(every_level: Matrix, basis: FixedBasis) -> bool:
     """Whether X̃ spans more than X, as it can where margins are missing."""
+    if not every_level.size:
+        return False
     fitted = basis.Q @ (basis.Q.T @ every_level / len(every_level))
     return bool(np.abs(fitted - every_level).max() > 1e-6 * np.abs(every_level).max())

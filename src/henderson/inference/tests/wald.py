@@ -18,7 +18,12 @@ from henderson.arrays import Matrix, Vector
 from henderson.errors import FormulaError, ModelError, did_you_mean
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fitted import Fitted, estimates_of
-from henderson.inference.ddf.methods import DegreesOfFreedom, degrees_of_freedom
+from henderson.inference.ddf.methods import (
+    DegreesOfFreedom,
+    degrees_of_freedom,
+    has_covariance,
+    reason_not_tested,
+)
 from henderson.inference.linear_functions import JointTest, joint_test, linear_estimates
 from henderson.tables import NativeTable
 
@@ -88,7 +93,8 @@ def wald_test(
     names = estimates.component(component).fixed.names
     if isinstance(hypothesis, str):
         hypothesis = [hypothesis]
-    if all(isinstance(each, str) for each in hypothesis) and len(hypothesis) > 0:
+    in_words = isinstance(hypothesis, Sequence) and all(isinstance(h, str) for h in hypothesis)
+    if in_words and len(hypothesis) > 0:
         if value is not None:
             raise ModelError('Write the value into the text: "Days = 10".')
         found = [row for each in hypothesis for row in parse_hypothesis(str(each), names)]
@@ -96,9 +102,8 @@ def wald_test(
         L = np.array([row for _, row, _ in found])
         c = np.array([constant for _, _, constant in found])
     else:
-        L = np.asarray(hypothesis, dtype=np.float64)
-        c = np.zeros(len(L)) if value is None else np.asarray(value, dtype=np.float64)
-        labels = [_in_words(row, names) for row in L] if L.ndim == 2 else []
+        L, c = _as_matrix(hypothesis, value, names)
+        labels = [_in_words(row, names) for row in L]
     method = degrees_of_freedom(estimates, ddf, component=component)
     linear = linear_estimates(estimates, L, ddf=method, component=component)
     difference = replace(linear, estimate=linear.estimate - c)
@@ -111,11 +116,34 @@ def wald_test(
             "df": linear.df,
             "statistic": difference.statistic,
             "p_value": difference.p_value,
-            "ddf": [linear.ddf] * len(L),
+            "ddf": [
+                linear.ddf if known else reason_not_tested(method)
+                for known in has_covariance(method, L)
+            ],
         }
     )
     jointly = joint_test(estimates, L, value=c, ddf=method, component=component)
     return WaldTest(L, c, rows, jointly)
+
+
+def _as_matrix(
+    hypothesis: object, value: Vector | None, names: Sequence[str]
+) -> tuple[Matrix, Vector]:
+    """L (r, p) and c (r,), or an error that says what they must be."""
+    try:
+        L = np.array(hypothesis, dtype=np.float64)
+        c = np.zeros(len(L)) if value is None else np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        L, c = np.empty((0, 0)), np.empty(1)
+    fits = L.ndim == 2 and L.shape[1] == len(names) and np.isfinite(L).all()
+    if not fits or c.shape != (len(L),) or not np.isfinite(c).all():
+        raise ModelError(
+            "A hypothesis is a text such as "
+            f"{f'{names[-1]} = 0' if names else 'x = 0'!r}, several, or a matrix of finite "
+            f"numbers with a row each and {len(names)} columns, one for each of "
+            f"{', '.join(names) or 'no coefficients'}; value has a number for each row."
+        )
+    return L, c
 
 
 def parse_hypothesis(text: str, names: Sequence[str]) -> list[tuple[str, Vector, float]]:
