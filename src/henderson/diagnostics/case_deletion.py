@@ -34,6 +34,7 @@ from henderson.arrays import Matrix, Vector
 from henderson.design.rank import independent_columns
 from henderson.diagnostics.subject_deletion import marginal_updates
 from henderson.equations import MixedModelEquations
+from henderson.errors import ModelError
 from henderson.estimation.blas_threads import single_blas_thread
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.model_design import ModelDesign
@@ -102,7 +103,13 @@ class _Joint:
             for j in range(X.shape[1]):
                 column = np.ascontiguousarray(effects[:, j : j + 1])
                 a[:, j] += equations.z_times([column])[0][:, 0]
-        S = np.linalg.inv(X.T @ (w[:, None] * a))
+        try:
+            S = np.linalg.inv(X.T @ (w[:, None] * a))
+        except np.linalg.LinAlgError as error:
+            raise ModelError(
+                "The information on the fixed effects is singular to rounding where the search "
+                "ended, so that cases cannot be deleted by updating. Use influence(refit=True)."
+            ) from error
         variance = np.einsum("ij,jk,ik->i", a, S, a, optimize=True) + conditional
         return S, a, w * variance
 

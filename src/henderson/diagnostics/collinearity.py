@@ -105,6 +105,8 @@ def inflation(
 def _gvif(V: Matrix, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
     """det V₁ det V₂ / det V₁₂, in which the scales of coefficients cancel."""
     both = one | two
+    if not np.isfinite(V[np.ix_(both, both)]).all():  # the fit is no maximum
+        return np.nan
     logs = [np.linalg.slogdet(V[np.ix_(part, part)])[1] for part in (one, two, both)]
     return float(np.exp(logs[0] + logs[1] - logs[2]))
 

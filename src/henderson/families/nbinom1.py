@@ -43,7 +43,8 @@ class NegativeBinomial1(NegativeBinomial):
         return self.mean(eta) * (1.0 + self.dispersion(eta))
 
     def shape(self, eta: Matrix) -> Vector:
-        return self.mean(eta) / self.dispersion(eta)
+        with np.errstate(divide="ignore", over="ignore"):  # Poisson counts: infinite
+            return self.mean(eta) / self.dispersion(eta)
 
     def initial_dispersion(self, response: Response) -> Vector:
         mean, variance = float(response.y.mean()), float(response.y.var())

@@ -40,7 +40,8 @@ class NegativeBinomial12(NegativeBinomial):
         return "nbinom1" if predictor == "shape" and value > POISSON else None
 
     def shape(self, eta: Matrix) -> Vector:
-        return 1.0 / (self.dispersion(eta) / self.mean(eta) + np.exp(-eta[:, 2]))
+        with np.errstate(divide="ignore", over="ignore"):  # Poisson counts: infinite
+            return 1.0 / (self.dispersion(eta) / self.mean(eta) + np.exp(-eta[:, 2]))
 
     def variance(self, eta: Matrix, size: Vector) -> Vector:
         mu = self.mean(eta)

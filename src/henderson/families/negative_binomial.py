@@ -42,7 +42,7 @@ class NegativeBinomial(Family):
         return smallest_count(probability, lambda y: self.cdf(y, size, eta), mu, largest)
 
     def simulate(self, size: Vector, eta: Matrix, rng: np.random.Generator) -> Vector:
-        k = self.shape(eta)
+        k = np.minimum(self.shape(eta), 1e100)  # beyond it, gamma variables are their mean
         return poisson_draws(self.mean(eta) * (rng.standard_gamma(k) / k), rng)
 
     def unit_deviance(self, response: Response, eta: Matrix) -> Vector:

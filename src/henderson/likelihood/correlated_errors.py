@@ -157,6 +157,7 @@ class CorrelatedErrorsLikelihood:
         """Fix the units in which scales are small, by the information at a first ψ."""
         at = self._point(psi)
         if at is None:
+            self.smallest = [np.full(k, 1e-6 * self._unit) for k in self.parameters.k]
             return
         blocks: list[Blocks] = [np.empty(0)] * self.n_terms
         own = self.equations.cross_product_blocks()

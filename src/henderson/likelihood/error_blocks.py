@@ -71,12 +71,13 @@ class ErrorBlocks:
             R = sigma[batch.group[:, None, None], v[:, :, None], v[:, None, :]]
             try:
                 L = np.linalg.cholesky(R)
+                inverse = np.linalg.inv(L)
             except np.linalg.LinAlgError:
                 return None
             logs = 2.0 * np.sum(np.log(np.einsum("uii->ui", L)), axis=1)
             log_determinant += float(logs @ np.bincount(batch.pattern, minlength=len(v)))
             factors.append(L)
-            inverses.append(np.linalg.inv(L))
+            inverses.append(inverse)
         return Whitening(self, tuple(factors), tuple(inverses), log_determinant)
 
     def changes_times(self, changes: Sequence[Blocks], x: Vector) -> Matrix:

@@ -285,10 +285,11 @@ class GaussianLikelihood:
 
     def _by_wide_level(self, D: Blocks, fixed: Matrix) -> Matrix:
         """tr(P∂ᵢV P∂ⱼV) of one term without a tail by level, after `invert`; F (q, p)."""
-        K, F = self.equations.projected_blocks(), fixed.reshape(-1, D.shape[1], fixed.shape[1])
+        K = self.equations.projected_blocks()
         out = level_traces(K, D)
         if not (self.restricted and self.p):
             return out
+        F = fixed.reshape(-1, D.shape[1], self.p)
         within = np.zeros((len(D), self.p, self.p))  # Σ Fⱼᵀ∂ᵢG Fⱼ
         for block, f in zip(K, F, strict=True):
             moved = D @ f

@@ -129,7 +129,7 @@ def _second_order(gls: GeneralizedLeastSquares, directions: Directions) -> Block
 
 def _inverse(information: Matrix) -> Matrix:
     """The inverse, or the generalized one where variances cannot be told apart."""
-    scale = np.sqrt(np.diag(information))
+    scale = np.sqrt(np.maximum(np.diag(information), 0.0))
     scale = np.where(scale > 0.0, scale, 1.0)
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     kept = values > _SINGULAR * values[-1]

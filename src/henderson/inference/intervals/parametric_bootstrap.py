@@ -329,7 +329,8 @@ def parameters(estimates: Estimates) -> dict[str, float]:
             for effect, value in zip(term.design.effects, sd.tolist(), strict=True):
                 found[f"{of}sd {effect} | {term.design.group}"] = value
         if each.name != "location" and each.beta.size == 1:
-            found[each.name] = float(np.exp(each.beta[0]))
+            with np.errstate(over="ignore"):
+                found[each.name] = float(np.exp(each.beta[0]))
     return found
 
 

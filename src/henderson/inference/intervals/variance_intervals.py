@@ -116,8 +116,9 @@ def _ends(name: str, g: float, se: float, z: float) -> tuple[float, float]:
         return g - z * se, g + z * se
     if not g > 0.0:
         return np.nan, np.nan
-    half = float(np.exp(z * se / g))
-    return g / half, g * half
+    with np.errstate(over="ignore"):  # from 0 to infinity, where nothing is known
+        half = float(np.exp(z * se / g))
+        return g / half, float(np.multiply(g, half))
 
 
 def _coordinates(
