@@ -9,7 +9,11 @@ from henderson.likelihood.parameters import CovarianceParameters
 from henderson.optimize import Outcome, SearchLimits, minimize
 from henderson.optimize.boundary import boundary_in_words, settle
 from henderson.optimize.certificate import certify
-from henderson.optimize.curvature import covariance_of, exact_hessian
+from henderson.optimize.curvature import (
+    covariance_of,
+    exact_hessian,
+    smallest_scaled_eigenvalue,
+)
 from henderson.optimize.starting_values import Moments
 
 
@@ -150,6 +154,15 @@ def test_boundaries_are_put_in_plain_words() -> None:
         "the covariance matrix of g is estimated with rank 2 of 3"
     ]
     assert boundary_in_words(np.eye(2), names, "g") == []
+
+
+def test_a_correlation_near_one_is_none_at_a_boundary() -> None:
+    near = np.array([[1.0, 1.0 - 1e-6], [1.0 - 1e-6, 1.0]])
+    assert boundary_in_words(near, ("(Intercept)", "Days"), "g") == []
+
+
+def test_a_parameter_without_curvature_has_the_eigenvalue_zero() -> None:
+    assert smallest_scaled_eigenvalue(np.diag([1.0, 1e-20])) == 0.0
 
 
 def test_differences_of_the_gradient_give_the_hessian_of_free_parameters() -> None:
