@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from henderson.arrays import Matrix, Vector
 
 _STEP = 2e-5  # in units of 1/√H, about a standard error
-_FLAT_STEP = 1e-12  # of the largest diagonal: less is taken as that for the step
+_UNKNOWN = 1e-12  # of the largest diagonal: less says nothing about the step
+_OTHER_ORDER = 100.0  # times the curvature supposed: the step was ten times too large
+_TRIALS = 4  # steps for one parameter
 _FLAT = 1e-14  # of the largest diagonal: less is rounding
 _RESOLVED = 1e-9  # of a parameter: the least step that leaves its difference some digits
 
@@ -22,18 +24,26 @@ def exact_hessian(
 ) -> Matrix:
     """∂²d/∂ψ² over the free parameters, (number free, number free).
 
-    Forward differences of an exact gradient, with a step of 2·10⁻⁵ standard errors by the
-    model Hessian: the relative error is of that order.
+    Forward differences of an exact gradient, with a step of 2·10⁻⁵ standard errors: the
+    relative error is of that order. Standard errors come from the model Hessian, where its
+    diagonal is not positive from the other parameters. Where a difference shows a far larger
+    curvature, it is taken again with a step by that curvature.
     """
     index = np.flatnonzero(free)
     diagonal = np.diag(model)[index]
-    least = _FLAT_STEP * np.abs(diagonal).max(initial=1e-300)
-    steps = np.minimum(_STEP / np.sqrt(np.maximum(diagonal, least)), 1.0)
-    columns = []
-    for i, step in zip(index, steps, strict=True):
+    known = diagonal > _UNKNOWN * np.abs(diagonal).max(initial=1e-300)
+    typical = float(np.median(diagonal[known])) if known.any() else 1.0
+
+    def column(i: int, curvature: float, trials: int) -> Vector:
         moved = at.copy()
-        moved[i] += max(step, _RESOLVED * abs(at[i]))
-        columns.append((gradient(moved) - gradient_at)[index] / (moved[i] - at[i]))
+        moved[i] += max(min(_STEP / np.sqrt(curvature), 1.0), _RESOLVED * abs(at[i]))
+        found = (gradient(moved) - gradient_at) / (moved[i] - at[i])
+        if trials > 1 and _OTHER_ORDER * curvature < abs(found[i]) < np.inf:
+            return column(i, abs(found[i]), trials - 1)
+        return found[index]
+
+    scales = np.where(known, diagonal, typical)
+    columns = [column(i, h, _TRIALS) for i, h in zip(index.tolist(), scales, strict=True)]
     H = np.array(columns).reshape(len(index), len(index))
     return 0.5 * (H + H.T)
 
