@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from henderson.arrays import Blocks, Matrix, Vector
 from henderson.covariance import CovarianceStructure
@@ -15,6 +16,8 @@ from henderson.estimation.model_design import ModelDesign, PredictorDesign
 from henderson.estimation.specification import Specification
 from henderson.families import Family, Response
 from henderson.optimize import Certificate
+
+_PART = 1e-3  # of a standard error
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,15 @@ class ErrorEstimates:
     covariances: tuple[Matrix, ...]  # (k, k), of the residuals at all positions
 
 
+def takes_part(L: Matrix, vcov: Matrix, endless: Matrix) -> NDArray[np.bool_]:
+    """Which functions Lβ, L (r, P), have a part in directions without a finite estimate.
+
+    A part of a thousandth of their standard error, for a linear predictor moved by 1, counts.
+    """
+    se = np.sqrt(np.maximum(np.einsum("rp,pq,rq->r", L, vcov, L), 0.0))
+    return np.any(np.abs(L @ endless.T) > _PART * (se + 1e-6)[:, None], axis=1)
+
+
 @dataclass(frozen=True)
 class Estimates:
     """A fitted model: what was asked for, the data it was asked of, and what was found.
@@ -130,10 +142,25 @@ class Estimates:
         return self.result.vcov_all
 
     @property
-    def vcov(self) -> Matrix:
-        """Covariance of the coefficients of all predictors, (P, P)."""
+    def determined_vcov(self) -> Matrix:
+        """Covariance of the coefficients of all predictors, (P, P), but for `endless`."""
         P = self.result.n_coefficients
         return self.result.vcov_all[:P, :P]
+
+    @property
+    def endless(self) -> Matrix:
+        """Directions of the coefficients without a finite estimate, (m, P)."""
+        found = self.result.endless
+        return np.empty((0, self.result.n_coefficients)) if found is None else found
+
+    @property
+    def vcov(self) -> Matrix:
+        """Covariance of the coefficients of all predictors, (P, P); NaN for infinite ones."""
+        vcov, endless = self.determined_vcov, self.endless
+        if not len(endless):
+            return vcov
+        spoilt = takes_part(np.eye(len(vcov)), vcov, endless)
+        return np.where(np.logical_or.outer(spoilt, spoilt), np.nan, vcov)
 
     @property
     def log_likelihood(self) -> float:

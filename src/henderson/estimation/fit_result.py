@@ -39,13 +39,19 @@ class ErrorFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The estimates. `vcov_all` is over (β of all predictors, θ)."""
+    """The estimates. `vcov_all` is over (β of all predictors, θ).
+
+    `endless` (m, P) are directions of β along which the likelihood rises without end, each the
+    change of β that moves the linear predictors by 1, in root mean square; `vcov_all` is that
+    of what they leave.
+    """
 
     predictors: tuple[PredictorFit, ...]
     vcov_all: Matrix
     log_likelihood: float
     errors: ErrorFit | None = None
     log_prior: float = 0.0
+    endless: Matrix | None = None
 
     @property
     def theta(self) -> Vector:
@@ -72,6 +78,7 @@ class Findings:
             log_likelihood=self.log_likelihood,
             errors=self.errors,
             log_prior=self.log_prior,
+            endless=self.endless,
             certificate=certificate,
         )
 

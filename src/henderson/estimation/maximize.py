@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.estimation.control import FitControl
-from henderson.estimation.fit_result import FitResult
+from henderson.estimation.estimates import takes_part
+from henderson.estimation.fit_result import Findings, FitResult
+from henderson.estimation.model_design import ModelDesign
 from henderson.estimation.objectives.objective import Objective, Start
 from henderson.optimize.certificate import certify
 from henderson.optimize.covariance_search import (
@@ -57,6 +59,7 @@ def maximize(
         hessian,
         exact=exact,
         limits=end.limits,
+        endless=_endless(found, design),
         terms=[
             (fit, term, structure)
             for own, of in zip(design.predictors, found.predictors, strict=True)
@@ -64,6 +67,20 @@ def maximize(
         ],
     )
     return found.certified(certificate)
+
+
+def _endless(found: Findings, design: ModelDesign) -> tuple[str, ...]:
+    """Names of the coefficients without a finite estimate."""
+    if found.endless is None:
+        return ()
+    names = [
+        name if own.name == "location" else f"{own.name}: {name}"
+        for own in design.predictors
+        for name in own.fixed.names
+    ]
+    P = found.n_coefficients
+    spoilt = takes_part(np.eye(P), found.vcov_all[:P, :P], found.endless)
+    return tuple(name for name, is_spoilt in zip(names, spoilt, strict=True) if is_spoilt)
 
 
 def _polished(

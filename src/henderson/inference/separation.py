@@ -9,8 +9,8 @@ and xᵢᵀd = 0 elsewhere. The random effects change nothing: whatever their va
 likelihood given them rises. A linear program over −1 ≤ d ≤ 1 finds the direction.
 
 As β runs off along d, the rows with xᵢᵀd ≠ 0 are predicted with certainty, and the likelihood
-goes to that of the other rows. This limit determines the functions l'β in the span of the
-other rows of X, and no others: `limit_of` fits it.
+goes to that of the other rows: it determines the functions l'β in the span of the other rows
+of X, and no others.
 
 Source: Albert & Anderson (1984), Biometrika 71(1), 1–10; Konis (2007), Linear programming
 algorithms for detecting separated data in binary logistic regression models, thesis, Oxford;
@@ -18,33 +18,14 @@ Geyer (2009), Likelihood inference in exponential families and directions of rec
 Electron. J. Stat. 3, 259–289.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fitted import Fitted, estimates_of
-from henderson.estimation.prediction_error import coefficients_of
-from henderson.refits.fewer_rows import without_rows
-from henderson.refits.refitting import refit, with_columns
 
 _MOVED = 1e-7
-_CERTAIN = 10.0  # |η| that no row exceeds where the response is not separated
-_RANK = 1e-8
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What the rows that separation leaves determine.
-
-    `vcov` (p, p) holds for l'β with l'`endless` = 0; the columns of `endless` (p, k) are
-    directions in which β has no finite estimate.
-    """
-
-    vcov: Matrix
-    endless: Matrix
 
 
 def separated(model: Fitted | Estimates) -> tuple[str, ...]:
@@ -70,44 +51,6 @@ def separated(model: Fitted | Estimates) -> tuple[str, ...]:
     direction = separating_direction(location.fixed.matrix, signs)
     moved = np.abs(direction) > _MOVED
     return tuple(name for name, m in zip(location.fixed.names, moved, strict=True) if m)
-
-
-def limit_of(estimates: Estimates) -> Limit | None:
-    """The limit of a separated model; None where the response is not separated.
-
-    Only a fit with a row of |η| > 10, or without a covariance, is looked at.
-    """
-    signs = _signs(estimates)
-    if signs is None or not estimates.location.beta.size or estimates.specification.priors:
-        return None
-    own = coefficients_of(estimates, "location")
-    location = estimates.location
-    certain = np.abs(location.eta[signs != 0]) > _CERTAIN
-    if np.isfinite(estimates.vcov[own, own]).all() and not certain.any():
-        return None
-    X = location.fixed.matrix
-    keep = np.ones(len(X), dtype=bool)
-    while keep.any():
-        d = separating_direction(X[keep], signs[keep])
-        decided = np.abs(X @ d) > _MOVED * (np.abs(X) @ np.abs(d))
-        if not np.any(decided & keep):
-            break
-        keep &= ~decided
-    if keep.all():
-        return None
-    scale = np.abs(X).max(axis=0)
-    _, values, right = np.linalg.svd(X[keep] / scale, full_matrices=True)
-    rank = int(np.sum(values > _RANK * values.max(initial=0.0)))
-    endless = right[rank:].T / scale[:, None]
-    vcov = np.zeros((len(right), len(right)))
-    if rank:
-        root = right[:rank].T / scale[:, None]
-        fixed = with_columns(location.fixed, root)
-        design = estimates.design.with_predictor("location", fixed=fixed)
-        left = refit(estimates, design=without_rows(design, keep))
-        of_left = coefficients_of(left, "location")
-        vcov = root @ left.vcov[of_left, of_left] @ root.T
-    return Limit(vcov, endless)
 
 
 def separating_direction(X: Matrix, signs: NDArray[np.int64]) -> Vector:

@@ -23,6 +23,10 @@ class Outcome(Enum):
     CONVERGED = "converged: the gradient is zero and the curvature positive"
     BOUNDARY = "converged at a boundary of the parameters; the estimates stand"
     FLAT = "the likelihood is flat in some direction: the data cannot tell parameters apart"
+    SEPARATED = (
+        "the likelihood rises without end: some coefficients have no finite estimate, and what "
+        "does not depend on them stands"
+    )
     SADDLE = "stopped where the curvature is negative in some direction: not a maximum"
     STALLED = "stopped before the gradient was zero: no step improved the likelihood"
     BREAKDOWN = (
@@ -46,6 +50,8 @@ class Outcome(Enum):
 _ADVICE = {
     "FLAT": "Look for covariates that say the same, for separation, and for random effects "
     "that few levels can tell apart; leave some out, or state priors=.",
+    "SEPARATED": "A level without events, or without failures, has no finite logit or "
+    'logarithm. Test it by drop1(), or state a prior: priors={"fixed": "normal(0, 2.5)"}.',
     "SADDLE": "Leave out random effects that the data hardly determine, or scale the "
     "covariates.",
     "STALLED": "Scale covariates with large or very different ranges, and leave out random "
@@ -112,12 +118,14 @@ def certify(
     exact: bool,
     terms: Sequence[tuple[_TermFit, _Term, CovarianceStructure]],
     limits: Sequence[str] = (),
+    endless: Sequence[str] = (),
     notes: tuple[str, ...] = (),
 ) -> Certificate:
     """Judge an optimum by the gradient and Hessian over its free parameters.
 
     `terms` has what was found of each random term, its effects and group, and its structure;
-    `limits` are sentences for other parameters that ran off to a limit.
+    `limits` are sentences for other parameters that ran off to a limit, `endless` names of
+    coefficients without a finite estimate.
     """
     smallest = smallest_scaled_eigenvalue(hessian)
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
@@ -129,15 +137,18 @@ def certify(
         rank = 1 if ends else structure.rank(k)  # these say why the rank is less
         singular += boundary_in_words(found.covariance, term.effects, term.group, rank) + ends
     boundary = (*singular, *limits)
-    endless = tuple(_without_end(terms))
-    if not largest < _GRADIENT:
+    runaway = tuple(_without_end(terms))
+    if endless and largest < _GRADIENT:
+        outcome = Outcome.SEPARATED
+        runaway = (f"no finite estimate: {', '.join(endless)}", *runaway)
+    elif not largest < _GRADIENT:
         limit = search.reason == "limit"
         outcome = Outcome.ITERATION_LIMIT if limit else Outcome.STALLED
     elif not np.isfinite(hessian).all():
         outcome = Outcome.STALLED  # beside the end of the parameter space
-    elif smallest < -1e-6 and not endless:
+    elif smallest < -1e-6 and not runaway:
         outcome = Outcome.SADDLE
-    elif smallest < _FLAT or endless:
+    elif smallest < _FLAT or runaway:
         outcome = Outcome.FLAT
     else:
         outcome = Outcome.BOUNDARY if boundary else Outcome.CONVERGED
@@ -148,7 +159,7 @@ def certify(
         smallest_eigenvalue=smallest,
         hessian="exact" if exact else "average information",
         boundary=boundary,
-        notes=(*notes, *endless),
+        notes=(*notes, *runaway),
     )
 
 

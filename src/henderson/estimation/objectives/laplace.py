@@ -36,6 +36,8 @@ from henderson.optimize.boundary import settle
 from henderson.optimize.curvature import covariance_of
 from henderson.optimize.starting_values import Moments
 
+_ENDLESS = 100.0  # a standard error of a logit or logarithm that is no estimate
+_LEAST_INFORMATION = 2e-5  # on a coefficient, in place of none
 _ROUGH = SearchLimits(tolerance=1e-2, max_evaluations=60)  # for a start without random effects
 
 
@@ -215,14 +217,19 @@ class LaplaceObjective:
             own = terms[start : start + count]
             predictors.append(PredictorFit(beta, own, np.ascontiguousarray(etas[:, index])))
             start += count
+        discrete = design.family.discrete
+        vcov, endless = _covariance(
+            coefficients, likelihood, modes, hessian, free, change, scale_free=discrete
+        )
         log_prior = 0.0
         if design.penalty is not None:
             log_prior = design.penalty.log_density(np.concatenate(betas), parameters, theta)
         return Findings(
             predictors=tuple(predictors),
-            vcov_all=_covariance(coefficients, likelihood, modes, hessian, free, change),
+            vcov_all=vcov,
             log_likelihood=-0.5 * deviance,
             log_prior=log_prior,
+            endless=endless,
         )
 
 
@@ -398,12 +405,19 @@ def _covariance(
     hessian: Matrix,
     free: np.ndarray,
     change: Matrix,
-) -> Matrix:
-    """Covariance of (β, θ): inverse joint Hessian, NaN for what is at a boundary.
+    *,
+    scale_free: bool,
+) -> tuple[Matrix, Matrix | None]:
+    """Covariance of (β, θ), and directions of β without a finite estimate.
 
-    `change` (nθ, nθ) is the derivative of the θ reported by the θ searched over. Integrated
-    coefficients (REML) have their conditional covariance plus what they inherit from ψ
-    through the derivative of their mode.
+    It is the inverse joint Hessian, NaN for what is at a boundary. `change` (nθ, nθ) is the
+    derivative of the θ reported by the θ searched over. Integrated coefficients (REML) have
+    their conditional covariance plus what they inherit from ψ through the derivative of their
+    mode.
+
+    With `scale_free` predictors (logits, logarithms) a direction that moves them by 1, in root
+    mean square, and has a standard error of more than 100 is without end: it is separation, or
+    a level without events. The covariance is then that of the other directions.
     """
     count, P = len(likelihood.parameters), likelihood.n_coefficients
     slope = np.zeros((P + count, len(free)))  # of (γ, θ) by ψ
@@ -414,16 +428,26 @@ def _covariance(
         slope[inside, free] = likelihood.integrated_slope(free)
     of_psi = np.zeros((len(free), len(free)))
     of_psi[np.ix_(free, free)] = covariance_of(hessian)
+    if scale_free and not np.isfinite(of_psi).all():
+        outer = np.where(np.arange(len(free)) < count, 0.0, _LEAST_INFORMATION)[free]
+        of_psi[np.ix_(free, free)] = covariance_of(hessian + np.diag(outer))
     out = slope @ of_psi @ slope.T
     if inside.stop:
         out[inside, inside] += modes.half @ modes.half.T
+    endless = None
+    if scale_free and np.isfinite(out[:P, :P]).all():
+        values, vectors = np.linalg.eigh(out[:P, :P])
+        endless = vectors[:, values > _ENDLESS**2].T
+        keep = np.eye(len(out))
+        keep[:P, :P] -= endless.T @ endless
+        out = keep @ out @ keep if len(endless) else out
     moved = np.empty_like(out)
     R = coefficients.to_natural
     moved[:P, :P] = R @ out[:P, :P] @ R.T
     moved[P:, :P] = change @ out[P:, :P] @ R.T
     moved[:P, P:] = moved[P:, :P].T
     moved[P:, P:] = change @ out[P:, P:] @ change.T
-    return moved
+    return moved, endless @ R.T if endless is not None and len(endless) else None
 
 
 def _terms(

@@ -16,7 +16,7 @@ class CoefficientDf:
     name: str
     vcov: Matrix  # (p, p)
     nu: Vector  # (p,)
-    endless: Matrix | None = None  # (p, k): directions without a finite estimate
+    endless: Matrix | None = None  # (m, p): directions without a finite estimate
 
     def df(self, L: Matrix) -> Vector:
         """ν of each row of L (r, p); shape (r,)."""

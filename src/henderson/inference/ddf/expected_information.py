@@ -63,8 +63,12 @@ def linear_basis(structure: CovarianceStructure, theta: Vector, k: int) -> Block
     both = np.concatenate([here, changes_of(structure, anywhere, k)]).reshape(-1, k * k)
     if np.linalg.matrix_rank(both, tol=1e-8) == len(here):
         return here
-    own = changes_of(structure, theta, k)
-    return own[np.abs(own).reshape(len(own), -1).max(axis=1) > 0.0]
+    lifted = theta.copy()  # a variance of 0 counts: it moves V from beside 0, as others do
+    zero = [element for element, _ in structure.scales(k) if theta[element] == 0.0]
+    lifted[zero] = 1.0
+    moves = np.abs(changes_of(structure, theta, k)).reshape(len(theta), -1).max(axis=1) > 0.0
+    moves[zero] = True
+    return changes_of(structure, lifted, k)[moves]
 
 
 def changes_of(structure: CovarianceStructure, theta: Vector, k: int) -> Blocks:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
 from henderson.errors import ModelError, did_you_mean
-from henderson.estimation.estimates import Estimates
+from henderson.estimation.estimates import Estimates, takes_part
 from henderson.estimation.prediction_error import coefficients_of
 from henderson.inference.ddf import independent_blocks
 from henderson.inference.ddf.between_within import between_within_df
@@ -18,7 +18,6 @@ from henderson.inference.ddf.containment import containment_df
 from henderson.inference.ddf.generalized_least_squares import GeneralizedLeastSquares
 from henderson.inference.ddf.kenward_roger import KenwardRoger
 from henderson.inference.ddf.satterthwaite import Satterthwaite
-from henderson.inference.separation import limit_of
 
 _MODERATE = 1000  # random effects up to which Kenward-Roger is the default
 _LINKED = 500  # rows that vary together, likewise
@@ -105,9 +104,7 @@ def has_covariance(method: DegreesOfFreedom, L: Matrix) -> NDArray[np.bool_]:
     known = np.isfinite(np.diag(method.vcov))
     found = ~np.any((L != 0.0) & ~known, axis=1)
     if isinstance(method, CoefficientDf) and method.endless is not None:
-        endless = method.endless
-        size = np.abs(L) @ np.abs(endless)
-        found &= np.all(np.abs(L @ endless) <= 1e-7 * size, axis=1)
+        found &= ~takes_part(L, np.nan_to_num(method.vcov), method.endless)
     return found
 
 
@@ -121,8 +118,8 @@ def why_no_covariance(estimates: Estimates, method: DegreesOfFreedom) -> str:
     """A sentence for the functions that have no covariance; "" where all have one."""
     if isinstance(method, CoefficientDf) and method.endless is not None:
         names = estimates.location.fixed.names
-        moved = np.any(np.abs(method.endless) > 1e-7 * np.abs(method.endless).max(), axis=1)
-        listed = ", ".join(name for name, m in zip(names, moved, strict=True) if m)
+        stays = has_covariance(method, np.eye(len(names)))
+        listed = ", ".join(name for name, s in zip(names, stays, strict=True) if not s)
         return (
             f"The response is separated: {listed} run off to infinity, and what depends on "
             "them has no finite estimate (nonEst, NaN). Compare models by drop1(), or hold the "
@@ -159,27 +156,24 @@ def default_method(estimates: Estimates) -> str:
     return best if affordable else "satterthwaite"
 
 
-def _vcov(estimates: Estimates, component: str) -> Matrix:
+def _with_df(
+    name: str, estimates: Estimates, component: str, nu: Vector | None = None
+) -> CoefficientDf:
     own = coefficients_of(estimates, component)
-    return estimates.vcov[own, own]
+    vcov, endless = estimates.determined_vcov[own, own], estimates.endless[:, own]
+    nu = np.full(len(vcov), np.inf) if nu is None else nu
+    return CoefficientDf(name, vcov, nu, endless if endless.any() else None)
 
 
 def _infinite(estimates: Estimates, component: str = "location") -> DegreesOfFreedom:
-    limit = limit_of(estimates) if component == "location" else None
-    vcov = _vcov(estimates, component) if limit is None else limit.vcov
-    endless = None if limit is None else limit.endless
-    return CoefficientDf("infinite", vcov, np.full(len(vcov), np.inf), endless)
+    return _with_df("infinite", estimates, component)
 
 
 def _by_coefficient(
     name: str, of_coefficients: Callable[[Estimates], Vector]
 ) -> Callable[[Estimates], DegreesOfFreedom]:
     def make(estimates: Estimates) -> DegreesOfFreedom:
-        return CoefficientDf(
-            name=name,
-            vcov=_vcov(estimates, "location"),
-            nu=of_coefficients(estimates),
-        )
+        return _with_df(name, estimates, "location", of_coefficients(estimates))
 
     return make
 

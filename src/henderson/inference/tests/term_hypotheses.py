@@ -46,6 +46,7 @@ from henderson.likelihood.fixed_basis import FixedBasis
 Type: TypeAlias = Literal[1, 2, 3]
 Convention: TypeAlias = Literal["car", "sas"]
 _RANK = 1e-8  # of singular values, where columns have unit mean square
+_WORST = 1e12  # condition number of a covariance; beyond, all columns weigh the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,8 @@ class TermHypotheses:
         for own in columns:
             B[:, own] /= np.linalg.norm(B[:, own]) or 1.0
         covariance = basis.R @ vcov @ basis.R.T
-        regular = np.isfinite(covariance).all() and np.linalg.matrix_rank(
-            covariance, hermitian=True
-        ) == len(covariance)
+        regular = len(covariance) > 0 and bool(np.isfinite(covariance).all())
+        regular = regular and np.linalg.cond(covariance) < _WORST
         return cls(
             terms=fixed.recipe.terms.labels,
             B=B,
