@@ -58,7 +58,10 @@ def test_zeros_and_dispersion_have_joint_tests_of_their_own(
     salamanders: hd.FittedModel,
 ) -> None:
     table = pd.DataFrame(salamanders.joint_tests(component="zero_inflation"))
-    assert_allclose(table["statistic"], [1.817, 0.042], atol=6e-4)
+    # GP has no zeros beside those of its counts, so that its logit has no finite estimate:
+    # emmeans has 1.817 for spp, by standard errors of the order of 1,000
+    assert np.isnan(table["statistic"][0])
+    assert table["statistic"][1] == pytest.approx(0.042, abs=6e-4)
     assert np.isinf(table["df2"]).all()
     # car::Anova(model, component = "zi")
     waldish = pd.DataFrame(salamanders.anova(component="zero_inflation"))
