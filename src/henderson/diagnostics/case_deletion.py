@@ -150,7 +150,7 @@ def updated(estimates: Estimates, cases: Sequence[Rows] | None) -> Deletions:
             if not scaled.size or np.linalg.cond(scaled) < 1e12:
                 inverse = np.linalg.inv(scaled) / np.outer(scale, scale)
                 beta[i] = estimates.location.beta + inverse @ moved
-                errors[i] = np.sqrt(np.diag(inverse))
+                errors[i] = np.sqrt(np.maximum(np.diag(inverse), 0.0))
     return Deletions(beta, errors, np.array([h[rows].sum() for rows in cases]))
 
 

@@ -60,9 +60,8 @@ def test_zeros_and_dispersion_have_joint_tests_of_their_own(
     table = pd.DataFrame(salamanders.joint_tests(component="zero_inflation"))
     # GP has no zeros beside those of its counts, so that its logit has no finite estimate:
     # emmeans has 1.817 for spp, by standard errors of the order of 1,000
-    assert np.isnan(table["statistic"][0])
-    assert table["statistic"][1] == pytest.approx(0.042, abs=6e-4)
-    assert np.isinf(table["df2"]).all()
+    assert_allclose(table["statistic"], [np.nan, 0.042], atol=6e-4)
+    assert_allclose(table["df2"], [np.nan, np.inf])
     # car::Anova(model, component = "zi")
     waldish = pd.DataFrame(salamanders.anova(component="zero_inflation"))
     assert_allclose(waldish["statistic"], [10.904, 0.042], atol=6e-4)

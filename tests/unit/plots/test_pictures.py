@@ -60,7 +60,7 @@ def test_means_are_drawn_with_their_intervals_and_letters(oats: hd.FittedModel) 
     assert texts(ax) == table["letters"].tolist()
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "0.2", "0.4", "0.6"]
     assert ax.get_xlabel() == "nitro"
-    assert ax.get_ylabel() == "Mean yield (95 % joint interval)"
+    assert ax.get_ylabel() == "Mean yield (95 % interval)"
     assert em.plot().axes[0].get_ylabel() == "Mean yield (95 % interval)"
 
 

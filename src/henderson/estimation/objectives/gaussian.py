@@ -52,7 +52,7 @@ class GaussianObjective:
     penalized: PenalizedGaussian | None  # with priors on standard deviations
     moments: Moments | None  # of another response, for the starts of several
 
-    polishes = False
+    polishes = True
 
     @classmethod
     def of(cls, design: ModelDesign, restricted: bool, control: FitControl) -> Self:

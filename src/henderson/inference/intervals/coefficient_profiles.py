@@ -66,6 +66,7 @@ class Profile:
         """c with ζ(c) = z; infinite where ζ stays nearer 0."""
         at = coefficients_of(self.estimates, self.component).start + self.j
         se = float(np.sqrt(self.estimates.vcov[at, at]))
+        se = se if np.isfinite(se) else 1.0  # without a finite estimate: a logit or logarithm
         step = step_to(
             lambda steps: self.zeta(self.estimate + steps * se), z, self._farthest(se)
         )
