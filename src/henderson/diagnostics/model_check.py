@@ -24,6 +24,7 @@ from henderson.diagnostics.residual_tests import (
 from henderson.estimation.centred_terms import effects_far_from_origin
 from henderson.estimation.estimates import Estimates
 from henderson.estimation.fitted import Fitted, estimates_of
+from henderson.experiment.reading import experiment_of
 from henderson.inference.separation import separated
 from henderson.prediction import residuals
 from henderson.randomness import generator_of
@@ -136,6 +137,7 @@ def check(
     """
     estimates = estimates_of(model)
     findings = [*_search(estimates), *_data(estimates), *_origins(estimates)]
+    findings += _design(estimates)
     findings += _coefficients(estimates)
     findings += _overdispersion(estimates)
     if n:
@@ -209,6 +211,18 @@ def _origins(estimates: Estimates) -> Iterator[Finding]:
                     f"Centre it, as in I({effect} - {0.5 * (low + high):g}), or let intercepts "
                     f"and slopes vary together: ({effect} | {term.group}).",
                 )
+
+
+def _design(estimates: Estimates) -> Iterator[Finding]:
+    """What `describe_design` finds for the formula; few levels are said above."""
+    found = experiment_of(estimates)
+    advice = "describe_design() shows the units."
+    for concern in found.warnings:
+        if concern.kind != "few levels":
+            yield Finding("design", "problem", concern.sentence, advice)
+    for concern in found.notes:
+        if concern.kind == "number as treatment":
+            yield Finding("design", "note", concern.sentence)
 
 
 def _coefficients(estimates: Estimates) -> Iterator[Finding]:

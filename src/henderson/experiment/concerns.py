@@ -47,6 +47,7 @@ class Roles:
     labels: Mapping[str, Factor]
     treatments: Mapping[str, Partition]
     slopes: Mapping[str, Partition]
+    codes: tuple[str, ...]  # of the slopes, those of whole numbers 1, 2, ..., k or 0, 1, ..., k
     time: Partition | None
     terms: tuple[Term, ...] | None
     residual: bool
@@ -77,6 +78,7 @@ def concerns(roles: Roles) -> Iterator[Concern]:
 def questions(roles: Roles) -> Iterator[Concern]:
     """What the table alone cannot tell, or what is harmless here."""
     yield from (concern for matters, concern in _few_levels(roles) if not matters)
+    yield from _coded(roles)
     asked: set[frozenset[str]] = set()
     for outer, inner, evidence in _serial_pairs(roles):
         pair = frozenset({outer.name, inner.name})
@@ -151,6 +153,21 @@ def _reused(roles: Roles) -> Iterator[Concern]:
                 f"{inner.name} is numbered anew in every {outer.name} ({evidence}), so that "
                 f"{inner.name} 1 of one {outer.name} is not that of another. Write "
                 f"{outer.name}/{inner.name}, or give every {inner.name} its own label.",
+            )
+
+
+def _coded(roles: Roles) -> Iterator[Concern]:
+    """A few whole numbers, each in several units: more often codes of treatments than doses."""
+    for name in roles.codes:
+        found = roles.slopes[name]
+        homes = [u for u in coarsest_within(roles.units, found) if u.n < roles.n]
+        shared = [u for u in roles.units if not refines(u, found)]  # in which it varies
+        if homes or shared:
+            yield Concern(
+                "number as treatment",
+                (name,),
+                f"{name} is a number with {found.n} whole values, so that the model fits one "
+                f"slope over them. If they are labels of treatments, write factor({name}).",
             )
 
 

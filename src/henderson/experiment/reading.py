@@ -180,6 +180,7 @@ class _Reading:
     terms: list[tuple[tuple[str, ...], str]] | None = None
     treatments: dict[str, Variable] = field(default_factory=dict)
     slopes: set[str] = field(default_factory=set)
+    shaped: set[str] = field(default_factory=set)  # in a function of the formula
     needed: list[Factor] = field(default_factory=list)
 
     def model(self, frame: ModelFrame, formula: Formula) -> None:
@@ -200,6 +201,9 @@ class _Reading:
             if isinstance(node, Call) and isinstance(evaluate.value(node), Factor):
                 levels.update(columns_used(node))  # factor(nitro) compares; nitro is a slope
         self.slopes = {*self.treatments} - levels
+        for node in walk(fixed):  # I(x^2), poly(x, 2): meant as numbers
+            if isinstance(node, Call):
+                self.shaped.update(columns_used(node))
 
     def subjects(self, frame: ModelFrame, asked: ErrorTerm) -> None:
         """Those whose residuals vary together: units as if they had random effects."""
@@ -240,6 +244,19 @@ class _Reading:
         if isinstance(self.treatments[name], Factor):
             return False
         return found.n > MOST_LEVELS if self.terms is None else name in self.slopes
+
+    def is_code(self, name: str, found: Partition) -> bool:
+        """Whether the values of a slope are few whole numbers, one after the other."""
+        value = self.treatments[name]
+        if isinstance(value, Factor) or self.terms is None or name in self.shaped:
+            return False
+        values = np.unique(value[np.isfinite(value)])
+        counted = np.arange(len(values)) + values[0]
+        return (
+            3 <= found.n <= MOST_LEVELS
+            and values[0] in {0, 1}
+            and np.array_equal(values, counted)
+        )
 
     def add_treatments(self, table: Table, names: Sequence[str]) -> None:
         """Columns that are compared."""
@@ -284,6 +301,11 @@ class _Reading:
             labels=labels,
             treatments={n: each for n, each in varying.items() if kinds[n] == "treatment"},
             slopes={n: each for n, each in varying.items() if kinds[n] == "covariate"},
+            codes=tuple(
+                name
+                for name, each in varying.items()
+                if kinds[name] == "covariate" and self.is_code(name, each)
+            ),
             time=next((varying[n] for n in varying if kinds[n] == "time"), None),
             terms=terms,
             residual=self.residual,

@@ -11,6 +11,7 @@ Kind = Literal[
     "unit left out",
     "repeated measures left out",
     "ids reused",
+    "number as treatment",
     "confounded with the residual",
     "confounded with a fixed effect",
     "same groups twice",

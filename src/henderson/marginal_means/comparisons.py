@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from henderson.arrays import Matrix, Vector
+from henderson.design.factors import Factor
 from henderson.errors import ModelError
 from henderson.inference.simultaneous.multiplicity import critical_values
 from henderson.marginal_means.argument_checks import checked_alpha
@@ -33,6 +34,7 @@ def letter_columns(
             f"There is no order={order!r}. Choose 'ascending', 'descending' or 'grid'."
         )
     alpha = checked_alpha(alpha)
+    _refuse_means_of_numbers(rows)
     pairs = contrast(rows, "pairwise", adjust=adjust)
     estimate = rows.functions().estimate
     chosen: list[NDArray[np.int64]] = []
@@ -54,6 +56,22 @@ def letter_columns(
         place = np.arange(rows.r)
     shown = {name: values[place] for name, values in columns.items()}
     return {**shown, "letters": np.array([of_row[i] for i in place.tolist()], dtype=object)}
+
+
+def _refuse_means_of_numbers(rows: MeanRows) -> None:
+    """One mean has nothing to differ from, and that of a number is no level's."""
+    variables = rows.estimates.frame.variables
+    numbers = [
+        n for n in rows.factors if n in variables and not isinstance(variables[n], Factor)
+    ]
+    if numbers and all(len(group) == 1 for group in rows.groups):
+        name = numbers[0]
+        raise ModelError(
+            f"There is one mean, at {name} = {rows.labels[name][0]}, and letters compare "
+            f"several: {name} is a number, and the model has a slope of it. If its values are "
+            f"labels of treatments, write factor({name}) in the formula; to compare means "
+            f"along the slope, give values, at={{{name!r}: [...]}}."
+        )
 
 
 def p_value_columns(rows: MeanRows, *, adjust: str) -> dict[str, NDArray[Any]]:
