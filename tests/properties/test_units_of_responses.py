@@ -165,3 +165,10 @@ def test_a_start_near_a_fit_is_the_same_in_any_unit(name: str, independent: bool
         objective = route(usual.specification, design, FitControl())
         deviances.append(objective.likelihood.deviance_at(objective.start(near)))
     assert deviances[0] == pytest.approx(deviances[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["t", "skewnormal"])
+def test_profile_intervals_follow_the_unit(name: str) -> None:
+    usual, model = (fitted(name, unit).profile_intervals("x") for unit in (1.0, 1e6))
+    ends = ["lower", "upper"]
+    np.testing.assert_allclose(model[ends] / 1e6, usual[ends], rtol=1e-3)

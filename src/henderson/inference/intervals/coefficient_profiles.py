@@ -74,7 +74,10 @@ class Profile:
 
     def _farthest(self, se: float) -> float:
         """Standard errors beyond which an end counts as infinite."""
-        if self.estimates.family.is_quadratic:
+        family = self.estimates.family
+        if family.is_quadratic or (
+            self.component == "location" and family.link.name == "identity"
+        ):
             return _FARTHEST
         largest = np.abs(self.predictor.fixed.matrix[:, self.j]).max()
         return min(_FARTHEST, _FARTHEST_ETA / float(se * largest))
