@@ -156,3 +156,16 @@ def test_latent_gradients_of_sparse_counts_end_at_their_maximum(seed: int) -> No
     model = hd.fit("n ~ species + rr(0 + species | id, 2)", data, family="poisson")
     assert model.converged, model.outcome
     assert np.isfinite(list(model.bse.values())).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [500.0, -500.0])
+def test_absurd_offsets_have_an_outcome(seed: int, size: float) -> None:
+    """Means of e^±500 leave no finite Hessian at some points: the search says how it ended."""
+    rng = np.random.default_rng(seed)
+    data = pd.DataFrame({"g": rng.integers(0, 6, 60), "x": rng.normal(size=60)})
+    data["y"] = rng.poisson(2.0, 60)
+    data["o"] = rng.uniform(-500.0, 500.0, 60) if seed % 2 else size
+    model = hd.fit("y ~ x + (1 | g) + offset(o)", data, family="poisson")
+    assert model.outcome
+    assert "Fixed effects" in str(model.summary())

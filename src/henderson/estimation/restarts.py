@@ -262,7 +262,7 @@ def _down_a_negative_curvature(
 ) -> Vector:
     """ψ, or the lowest of some points to both sides of it."""
     at = evaluate(psi)
-    if not np.isfinite(at.value):
+    if not np.isfinite(at.value + at.hessian.sum()):
         return psi
     direction = _most_negative(at.hessian)
     trials = [psi + sign * size * direction for size in _ALONG for sign in (-1.0, 1.0)]
