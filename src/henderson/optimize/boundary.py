@@ -27,13 +27,27 @@ def settle(
     together, then one by one. `smallest` (k,) a term gives the units, see `smallest_factors`.
     """
     theta = _at_ends(parameters, parameters.canonical(theta), deviance)
+    for _ in range(max(parameters.k, default=0)):  # what was left of a column may be a scale
+        found = _without_small_scales(parameters, theta, smallest, deviance)
+        if np.array_equal(found, theta):
+            break
+        theta = found
+    return theta
+
+
+def _without_small_scales(
+    parameters: CovarianceParameters,
+    theta: Vector,
+    smallest: Sequence[Vector],
+    deviance: Callable[[Vector], float],
+) -> Vector:
     candidates = []
     for structure, k, at, least in zip(
         parameters.structures, parameters.k, parameters.slices, smallest, strict=True
     ):
         for element, effect in structure.scales(k):
             size = abs(theta[at.start + element]) / (1e6 * least[effect])
-            if size < _NEARLY_ZERO:
+            if 0.0 < size < _NEARLY_ZERO:
                 candidates.append((size, at.start + element))
     if not candidates:
         return theta

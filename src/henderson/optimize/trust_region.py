@@ -189,6 +189,8 @@ def _step(
     """
     gradient, square = at.gradient / scale, scale[:, None] * scale
     model = (at.hessian + learned if at.exact is None else at.exact) / square
+    if not np.isfinite(model).all():
+        return np.zeros_like(gradient), 0.0
     solved = solve_positive(model, gradient)
     if solved is not None:
         s, root = solved
