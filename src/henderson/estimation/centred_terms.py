@@ -12,7 +12,6 @@ good enough, sparse ones, structures that mean other models elsewhere, and model
 name effects stay as they are.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self, final
 
@@ -25,9 +24,8 @@ from henderson.design import RandomDesign
 from henderson.estimation.estimates import TermEstimates
 from henderson.estimation.fit_result import Findings, TermFit, sandwich
 from henderson.estimation.model_design import ModelDesign
-from henderson.estimation.objectives.objective import End, Near, Objective, Start
+from henderson.estimation.objectives.objective import Near, RestatedObjective
 from henderson.estimation.term_matrices import lower_factor
-from henderson.optimize.covariance_search import Likelihood
 
 _FAR = 4.0  # standard deviations of a column that its mean may be away from 0
 _WORST_PIVOT = 0.05  # of the cross-products of centred columns, with unit diagonal
@@ -79,32 +77,10 @@ def bases_of(design: ModelDesign) -> tuple[tuple[Basis, ...], ...]:
 
 @final
 @dataclass(frozen=True, slots=True)
-class CentredObjective:
+class CentredObjective(RestatedObjective):
     """An objective in better columns; its findings are in those of the formula."""
 
-    design: ModelDesign  # as the formula has it
-    inner: Objective
     bases: tuple[tuple[Basis, ...], ...]
-
-    @property
-    def likelihood(self) -> Likelihood:
-        """That of the better columns."""
-        return self.inner.likelihood
-
-    @property
-    def strictness(self) -> float:
-        """As in the better columns."""
-        return self.inner.strictness
-
-    @property
-    def hessian_is_cheap(self) -> bool:
-        """As in the better columns."""
-        return self.inner.hessian_is_cheap
-
-    @property
-    def polishes(self) -> bool:
-        """As in the better columns."""
-        return self.inner.polishes
 
     def start(self, near: Near | None = None) -> Vector:
         """That of the better columns."""
@@ -116,14 +92,6 @@ class CentredObjective:
             for A, G in zip(of_terms, near.covariances, strict=True)
         )
         return self.inner.start(replace(near, covariances=moved))
-
-    def further_starts(self) -> Sequence[Start]:
-        """Those in the better columns."""
-        return self.inner.further_starts()
-
-    def settled(self, psi: Vector) -> End:
-        """In the better columns."""
-        return self.inner.settled(psi)
 
     def findings(self, psi: Vector, free: NDArray[np.bool_], hessian: Matrix) -> Findings:
         """b = Ab', and the covariance of θ by ∂θ/∂θ'."""

@@ -11,7 +11,6 @@ changes. Responses in units that are good enough, and models with priors, which 
 of the response, stay as they are.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self, final
 
@@ -22,9 +21,8 @@ from henderson.arrays import Matrix, Vector
 from henderson.covariance import CovarianceStructure
 from henderson.estimation.fit_result import ErrorFit, Findings, PredictorFit, TermFit
 from henderson.estimation.model_design import ModelDesign, PredictorDesign
-from henderson.estimation.objectives.objective import End, Near, Objective, Start
+from henderson.estimation.objectives.objective import Near, RestatedObjective
 from henderson.likelihood.parameters import CovarianceParameters
-from henderson.optimize.covariance_search import Likelihood
 
 _SIZES = (1e-3, 1e3)  # that the spread of a response may have
 
@@ -51,33 +49,11 @@ def in_units(design: ModelDesign, c: float) -> ModelDesign:
 
 @final
 @dataclass(frozen=True, slots=True)
-class RescaledObjective:
+class RescaledObjective(RestatedObjective):
     """The objective of y/c; its findings are in the units of y."""
 
-    design: ModelDesign  # of y
-    inner: Objective  # of y/c
     unit: float  # c
     restricted: bool
-
-    @property
-    def likelihood(self) -> Likelihood:
-        """That of y/c."""
-        return self.inner.likelihood
-
-    @property
-    def strictness(self) -> float:
-        """As for y/c."""
-        return self.inner.strictness
-
-    @property
-    def hessian_is_cheap(self) -> bool:
-        """As for y/c."""
-        return self.inner.hessian_is_cheap
-
-    @property
-    def polishes(self) -> bool:
-        """As for y/c."""
-        return self.inner.polishes
 
     def start(self, near: Near | None = None) -> Vector:
         """That of y/c."""
@@ -104,14 +80,6 @@ class RescaledObjective:
                 residuals=residuals,
             )
         )
-
-    def further_starts(self) -> Sequence[Start]:
-        """Those of y/c."""
-        return self.inner.further_starts()
-
-    def settled(self, psi: Vector) -> End:
-        """As for y/c."""
-        return self.inner.settled(psi)
 
     def findings(self, psi: Vector, free: NDArray[np.bool_], hessian: Matrix) -> Findings:
         """β, θ, their covariance and log L for y."""

@@ -1,5 +1,6 @@
 """What `maximize` asks of an objective: the likelihood of a design, ready to be searched."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -106,3 +107,55 @@ class Objective(Protocol):
     def of_response(self, design: ModelDesign) -> Self:
         """The objective of another response of the same design, whose analysis it shares."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedObjective(ABC):
+    """An objective of the same model stated otherwise: its search, with other findings.
+
+    What is searched is `inner`; a subclass says where it starts near another fit, what its
+    findings are for `design`, and what another response is.
+    """
+
+    design: ModelDesign  # as the user has it
+    inner: Objective
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """As restated."""
+        return self.inner.likelihood
+
+    @property
+    def strictness(self) -> float:
+        """As restated."""
+        return self.inner.strictness
+
+    @property
+    def hessian_is_cheap(self) -> bool:
+        """As restated."""
+        return self.inner.hessian_is_cheap
+
+    @property
+    def polishes(self) -> bool:
+        """As restated."""
+        return self.inner.polishes
+
+    @abstractmethod
+    def start(self, near: Near | None = None) -> Vector:
+        """As restated."""
+
+    def further_starts(self) -> Sequence[Start]:
+        """As restated."""
+        return self.inner.further_starts()
+
+    def settled(self, psi: Vector) -> End:
+        """As restated."""
+        return self.inner.settled(psi)
+
+    @abstractmethod
+    def findings(self, psi: Vector, free: NDArray[np.bool_], hessian: Matrix) -> Findings:
+        """The estimates for `design`."""
+
+    @abstractmethod
+    def of_response(self, design: ModelDesign) -> Self:
+        """Another response, restated in the same way."""
